@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
+from pathlib import Path
 
 import halide as hl
 import pytest
@@ -15,6 +18,7 @@ from hltune.lowered.job import lower
 from hltune.lowered.parse import parse_lowered
 from hltune.pipeline.build import spec_of
 from hltune.schedule.parse import parse_schedule
+from hltune.values.directives import Schedule
 from hltune.values.pipeline import BufferArgument
 from hltune.values.roles import Stage
 
@@ -145,3 +149,22 @@ def test_a_schedule_makes_the_same_program_every_time(text: str) -> None:
 )
 def test_loops_are_told_by_their_names_in_the_schedule(name: str, stage: Stage, var: str, dimension: str) -> None:
     assert (loop_of(name), dimension_of(name)) == ((stage, var), dimension)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_lowering_leaves_no_file_wherever_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: bool
+) -> None:
+    def refused(name: str) -> int:
+        raise PermissionError(name)
+
+    if in_memory:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    else:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        monkeypatch.setattr(os, "memfd_create", refused)
+    x, func = hl.Var("x"), hl.Func("ramp")
+    func[x] = hl.cast(hl.UInt(8), x)
+    spec = spec_of("ramp", hl.serialize_pipeline(hl.Pipeline([func])), [], [((0, 64),)])
+    assert "produce ramp" in lower(spec, Schedule(), "host")
+    assert not list(tmp_path.iterdir())

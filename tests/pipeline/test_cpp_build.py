@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -193,3 +198,49 @@ def test_a_program_is_no_generator(load: Load) -> None:
     text = message(load, "bad/program.cpp")
     assert "no pipeline in this file\n  expected: a registered generator\n" in text
     assert "it is a program with its own main()" in text
+
+
+_ENDLESS = """
+#include <Halide.h>
+#include <unistd.h>
+#include <fstream>
+class Endless : public Halide::Generator<Endless> {
+public:
+    Output<Buffer<uint8_t, 1>> output{"output"};
+    void generate() {
+        std::ofstream(std::getenv("SAID")) << getpid() << std::endl;
+        while (true) sleep(1);
+    }
+};
+HALIDE_REGISTER_GENERATOR(Endless, endless)
+"""
+_LOADS = """
+import sys
+from pathlib import Path
+from hltune.pipeline.load import LoadJob
+from hltune.pipeline.source import parse_source
+from hltune.runtime.worker import Worker
+with Worker() as worker:
+    worker.run(LoadJob(source=parse_source(sys.argv[1]), target="host", cache=Path(sys.argv[2])))
+"""
+
+
+@pytest.mark.long
+def test_a_generator_without_end_does_not_outlive_a_killed_caller(tmp_path: Path) -> None:
+    file, said, cache = tmp_path / "endless.cpp", tmp_path / "said", tmp_path / "cache"
+    file.write_text(_ENDLESS)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "SAID": str(said), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", _LOADS, str(file), str(cache)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as caller:
+        while not said.exists() or not said.read_text().endswith("\n"):
+            assert caller.poll() is None
+            time.sleep(0.1)
+        caller.send_signal(signal.SIGKILL)
+    generator = Path("/proc", said.read_text().strip(), "stat")
+    for _ in range(100):
+        if not generator.exists() or generator.read_text().rpartition(")")[2].split()[0] == "Z":
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("it runs on")
+    assert {name.name.partition("-")[0] for name in cache.iterdir()} == {"driver", "endless"}

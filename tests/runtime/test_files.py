@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from hltune.bundle.packing import pack
 from hltune.machine.run_image import write_all
-from hltune.runtime.files import ScratchFolder, write_bytes
+from hltune.runtime.files import ScratchFolder, move_into, write_bytes
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -83,4 +84,38 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path, monkeypatch: pyte
             holder.wait()
             with ScratchFolder():
                 assert not theirs.exists() and Path(ours).exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_are_moved_from_other_file_systems_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, to = tmp_path / "source", tmp_path / "to"
+    for folder in (source, to, killed := to / ".hltune-scratch-killed"):
+        folder.mkdir()
+    (killed / ".lock").touch()
+    (program := source / "program").write_text("new")
+    program.chmod(0o755)
+    (to / "program").write_text("old")
+    rename = os.rename
+
+    def renamed(old: str, new: str) -> None:
+        if source in Path(old).parents:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", renamed)
+    assert move_into(to, [program]) == (to / "program",)
+    assert (to / "program").read_text() == "new" and os.access(to / "program", os.X_OK)
+    assert [*source.iterdir(), *to.iterdir()] == [to / "program"]
+
+
+def test_emptying_removes_all_but_the_lock(tmp_path: Path) -> None:
+    scratch = ScratchFolder(tmp_path)
+    folder = Path(scratch.name)
+    (folder / "inner").mkdir()
+    (folder / "inner" / "file").touch()
+    (folder / "link").symlink_to(tmp_path)
+    scratch.empty()
+    with ScratchFolder(tmp_path):
+        assert [path.name for path in folder.iterdir()] == [".lock"]
+    scratch.cleanup()
     assert not list(tmp_path.iterdir())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.machine.hexagon.toolchain import find_c_compiler, find_zig
+from hltune.runtime.files import ScratchFolder
 from hltune.schedule.export import libraries
 from hltune.values.errors import HltuneError, InputError
 
@@ -102,7 +102,7 @@ def find_compiler(target: str) -> Compiler | None:
 
 def _links_statically(compiler: str) -> bool:
     """Whether this system has its C library for static programs, too; not every one has."""
-    with tempfile.TemporaryDirectory(prefix="hltune-") as folder:
+    with ScratchFolder() as folder:
         source, program = Path(folder, "empty.c"), Path(folder, "empty")
         source.write_text("int main(void) { return 0; }\n")
         command = [compiler, "-static", str(source), "-o", str(program), *_LIBRARIES]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -32,7 +31,7 @@ from hltune.machine.sensitivity import REFERENCE_TARGET, STRICT
 from hltune.machine.task import RUN, RUN_SMOOTH, SMOOTH, Task
 from hltune.machine.verify import Verification
 from hltune.pipeline.target import HOST
-from hltune.runtime.files import cannot_write, check_file, check_writable, write_bytes
+from hltune.runtime.files import ScratchFolder, cannot_write, check_file, check_writable, write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
@@ -124,7 +123,7 @@ def make(
         spec, on_noise, on_smooth = session.expected
         for note in session.verification.notes:
             progress.note(f"{subject.spec.name}: {note}")
-        with tempfile.TemporaryDirectory(prefix="hltune-") as scratch:
+        with ScratchFolder() as scratch:
             try:
                 folder = Path(scratch)
                 entries, failures = compile_candidates(

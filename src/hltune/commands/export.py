@@ -353,5 +353,5 @@ def _compile(forms: Sequence[ExportForm], job: CompileJob) -> list[Path]:
                 "cannot write here",
                 where=str(job.directory),
                 found=_FULL,
-                todo="make room on this disk, or give another -o",
+                todo="make room on this disk and for temporary files (TMPDIR), or give another -o",
             ) from None

@@ -9,8 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from hltune.lowered.evaluate import Sizes
 from hltune.lowered.features import features
@@ -130,17 +129,18 @@ def lower(spec: PipelineSpec, schedule: Schedule, target: str) -> str:
     os.environ.update(COMPILE_ENVIRONMENT)  # what is measured is compiled so
     built = build(spec, schedule.base)
     apply_schedule(built, spec, schedule)
-    with tempfile.TemporaryDirectory(prefix="hltune-", dir=_memory()) as folder:
-        path = Path(folder, "statement")
-        outputs = {hl.OutputFileType.conceptual_stmt: str(path)}
+    with _nameless_file() as file:
+        outputs = {hl.OutputFileType.conceptual_stmt: f"/proc/self/fd/{file.fileno()}"}
         built.pipeline.compile_to(outputs, built.arguments, "pipeline", hl.Target(f"{target}-{_WITHOUT}"))
-        return path.read_text(encoding="utf-8", errors="replace")
+        return file.read().decode(errors="replace")
 
 
-def _memory() -> str | None:
-    """A folder that is in memory, if there is one."""
-    shared = Path("/dev/shm")
-    return str(shared) if shared.is_dir() else None
+def _nameless_file() -> IO[bytes]:
+    """A file in memory, or on disk where the system has none; however this process ends, nothing is left of it."""
+    try:
+        return os.fdopen(os.memfd_create("statement"), "r+b")
+    except OSError:
+        return tempfile.TemporaryFile()
 
 
 def arguments_of(spec: PipelineSpec) -> tuple[Sizes, Mapping[str, Type]]:

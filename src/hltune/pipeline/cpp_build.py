@@ -6,8 +6,9 @@ The cache holds, per source, a manifest that names every file the compiler read,
     <key>-<digest>          the program; digest covers the hashes of the files
     driver-<digest>.o       our driver, compiled; digest covers the compiler
 
-The compiler counts as one of the files; system headers and the wheel stand under its and Halide's version. Files appear
-by renaming, the manifest last, so that a kill leaves nothing half-written.
+The compiler counts as one of the files; system headers and the wheel stand under its and Halide's version. All is made
+in the worker's folder for temporary files; files appear by renaming, the manifest last, so that a kill leaves nothing
+half-written.
 
 A generator that calls others includes headers that these write (``NAME.stub.h``). Where one of the files named does
 so, the others are compiled first, and a program of them writes the headers.
@@ -29,6 +30,7 @@ from pathlib import Path
 
 from hltune.pipeline.cpp_errors import rejected
 from hltune.pipeline.source import Source
+from hltune.runtime.files import move_into
 from hltune.runtime.halide_wheel import COMPILERS, halide_version, include_directory, library_directory, tools_directory
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
@@ -51,15 +53,15 @@ def build_program(source: Source, cache: Path, process: Process) -> Path:
     process.enter("build generator", timeout_s=_BUILD_S)
     compiler = _find_compiler(source)
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="build-") as directory:
+    with tempfile.TemporaryDirectory(dir=process.scratch) as directory:
         files = {str(compiler.resolve()): _sha256(compiler.resolve())}
         driver = cache / f"driver-{_digest((_DRIVER.read_bytes(), _wheel(), _FLAGS, files))}.o"
         program, read = _build(compiler, source, driver, Path(directory))
         files |= {str(path): _sha256(path) for path in read}
-        kept = program.replace(cache / f"{key}-{_digest(sorted(files.items()))}")
-        manifest = Path(directory, "manifest.json")
-        manifest.write_text(json.dumps({"files": files, "program": kept.name}, indent=1))
-        manifest.replace(cache / f"{key}.json")
+        program = program.rename(program.with_name(f"{key}-{_digest(sorted(files.items()))}"))
+        manifest = Path(directory, f"{key}.json")
+        manifest.write_text(json.dumps({"files": files, "program": program.name}, indent=1))
+        kept, _ = move_into(cache, (program, manifest))
     return kept
 
 
@@ -136,7 +138,7 @@ class _Build:
         program, library = self._directory / name, library_directory()
         flags = self._source.cxxflags
         link = [str(self._compiler), "-pthread", *map(str, objects), str(self._driver), "-o", str(program), *flags]
-        _call(self._source, [*link, f"-L{library}", "-lHalide", f"-Wl,-rpath,{library}"])
+        _call(self._source, self._directory, [*link, f"-L{library}", "-lHalide", f"-Wl,-rpath,{library}"])
         return program
 
     def read(self) -> list[Path]:
@@ -150,9 +152,9 @@ class _Build:
         if not self._driver.exists():
             commands.append(_compile_command(self._compiler, _DRIVER, made, ()))
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            list(pool.map(partial(_call, self._source), commands))
+            list(pool.map(partial(_call, self._source, self._directory), commands))
         if made.exists():
-            made.replace(self._driver)
+            move_into(self._driver.parent, (made,))
 
     def _missing(self, file: Path) -> set[str]:
         """Headers of stubs that a file includes, and that are neither there nor made."""
@@ -168,7 +170,8 @@ class _Build:
                 header.parent.mkdir(parents=True, exist_ok=True)
                 generator = header.name.removesuffix(".stub.h")
                 command = [str(program), "stub", str(self._directory / "stub.json"), generator, "host", str(header)]
-                subprocess.run(command, capture_output=True, check=False, timeout=_STUB_S)
+                environment = driver_environment()
+                subprocess.run(command, env=environment, capture_output=True, check=False, timeout=_STUB_S)
 
 
 def needed_stubs(source: Source) -> list[str]:
@@ -204,8 +207,14 @@ def _folders(cxxflags: Sequence[str]) -> Iterator[str]:
             yield flag[2:] or following
 
 
-def _call(source: Source, command: list[str]) -> None:
-    environment = {**os.environ, "LC_ALL": "C"}
+def driver_environment() -> dict[str, str]:
+    """With which programs of our driver are run: they end with this process."""
+    return {**os.environ, "HLTUNE_PARENT": str(os.getpid())}
+
+
+def _call(source: Source, directory: Path, command: list[str]) -> None:
+    """Runs a compiler, whose own temporary files go into the folder, too."""
+    environment = {**os.environ, "LC_ALL": "C", "TMPDIR": str(directory)}
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment, check=False)
     if result.returncode != 0:
         raise rejected(source, result.stderr, f"{Path(command[0]).name} {' '.join((*_FLAGS, *source.cxxflags))}")

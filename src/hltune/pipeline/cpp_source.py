@@ -5,7 +5,6 @@ the form of what is read here.
 """
 
 import json
-import os
 import resource
 import signal
 import subprocess
@@ -20,7 +19,7 @@ import halide as hl
 
 from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput
 from hltune.pipeline.build import dtype_name
-from hltune.pipeline.cpp_build import build_program
+from hltune.pipeline.cpp_build import build_program, driver_environment
 from hltune.pipeline.cpp_check import check_same, digest, once
 from hltune.pipeline.cpp_errors import no_generator
 from hltune.pipeline.embedded import store_densely
@@ -43,7 +42,8 @@ Form = Literal["algorithm", "manual"]
 
 def load_cpp_file(source: Source, target: str, cache: Path, process: Process) -> Algorithm:
     """Builds a generator of one or several C++ files."""
-    program = _Program(source=source, target=target, path=build_program(source, cache, process))
+    path = build_program(source, cache, process)
+    program = _Program(source=source, target=target, path=path, scratch=process.scratch)
     process.enter("run generator", timeout_s=_RUN_S)
     name = program.choose()
     algorithm = replace(program.build(name, "algorithm"), name=name, check=partial(_check, program, name, process))
@@ -68,7 +68,7 @@ def _compare(program: "_Program", name: str, process: Process, spec: PipelineSpe
         program = replace(program, target="host")
         hlpipe = store_densely(program.build(name, "algorithm").hlpipe, where=program.source.location)
     readable, _ = take_prefetches(hlpipe, where=program.source.location)  # which change no values
-    with tempfile.TemporaryDirectory(prefix="hltune-") as directory:
+    with tempfile.TemporaryDirectory(dir=process.scratch) as directory:
         file = Path(directory, "spec.hlpipe")
         file.write_bytes(readable)
 
@@ -85,11 +85,16 @@ def _runs_here(target: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Program:
-    """The user's generators with our driver; every call is a process of its own."""
+    """The user's generators with our driver; every call is a process of its own.
+
+    Attributes:
+        scratch: a folder for temporary files.
+    """
 
     source: Source
     target: str
     path: Path
+    scratch: Path
 
     def choose(self) -> str:
         """The generator that the user names, or the only one."""
@@ -102,7 +107,7 @@ class _Program:
 
     def build(self, name: str, form: Form) -> Algorithm:
         """The serialized pipeline, and its inputs."""
-        with tempfile.TemporaryDirectory(prefix="hltune-") as directory:
+        with tempfile.TemporaryDirectory(dir=self.scratch) as directory:
             hlpipe = Path(directory, "pipeline.hlpipe")
             fields = self._run("build", str(hlpipe), name, self.target, form, *self._words)
             data = hlpipe.read_bytes()
@@ -128,7 +133,7 @@ class _Program:
 
     def _call(self, mode: str, *words: str, timeout_s: float | None = None) -> dict[str, Any]:
         """What the driver wrote, an error that Halide found included."""
-        with tempfile.TemporaryDirectory(prefix="hltune-") as directory:
+        with tempfile.TemporaryDirectory(dir=self.scratch) as directory:
             result = Path(directory, "result.json")
             command = [str(self.path), mode, str(result), *words]
             try:
@@ -140,7 +145,7 @@ class _Program:
                     check=False,
                     timeout=timeout_s,
                     # Several threads would add floats in another order each time, and outputs are compared bit by bit.
-                    env={**os.environ, "HL_NUM_THREADS": "1"},
+                    env={**driver_environment(), "HL_NUM_THREADS": "1"},
                     preexec_fn=_limit_memory,
                 )
             except subprocess.TimeoutExpired:

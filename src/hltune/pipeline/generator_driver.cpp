@@ -45,7 +45,24 @@
 #include <string>
 #include <vector>
 
+#ifdef __linux__
+#include <csignal>
+#include <sys/prctl.h>
+#include <unistd.h>
+#endif
+
 namespace hltune_driver {
+
+#ifdef __linux__
+// Before any code of the user's: a generator without end must not outlive a killed hltune.
+__attribute__((constructor(101))) void die_with_parent() {
+    const char *parent = std::getenv("HLTUNE_PARENT");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (parent != nullptr && getppid() != std::atoi(parent)) {
+        _exit(1);
+    }
+}
+#endif
 
 std::string quoted(const std::string &text) {
     std::ostringstream out;

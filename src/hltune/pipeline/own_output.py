@@ -26,6 +26,7 @@ from hltune.pipeline.images import Array, pieces
 from hltune.pipeline.jit_handlers import filled_buffers
 from hltune.pipeline.layout import layout_of, middle, stored
 from hltune.pipeline.operations import has_undefined
+from hltune.runtime.worker.child import die_with_parent
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 
@@ -174,7 +175,7 @@ def _fork(prepare: _Prepare) -> Generator[tuple[Connection, BaseProcess]]:
     """A process that prepares a run and sends what came of it; it ends with the context."""
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe(duplex=False)
-    process = fork.Process(target=_send, args=(there, prepare), daemon=True)
+    process = fork.Process(target=_send, args=(there, prepare, os.getpid()), daemon=True)
     process.start()
     there.close()
     try:
@@ -185,7 +186,8 @@ def _fork(prepare: _Prepare) -> Generator[tuple[Connection, BaseProcess]]:
         here.close()
 
 
-def _send(connection: Connection, prepare: _Prepare) -> None:
+def _send(connection: Connection, prepare: _Prepare, parent: int) -> None:
+    die_with_parent(parent)
     os.environ["HL_NUM_THREADS"] = "1"  # several would add floats in another order each time
     try:
         outcome = _outcome(prepare())

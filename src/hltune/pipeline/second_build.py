@@ -5,11 +5,13 @@ Halide counts up the names that it invents, so that only such a build has the na
 
 import contextlib
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Generator
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
+from hltune.runtime.worker.child import die_with_parent
 from hltune.values.errors import HltuneError
 
 T = TypeVar("T")
@@ -23,7 +25,7 @@ def second_build(build: Callable[[], T]) -> Generator[Callable[[], T | HltuneErr
     """
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe()
-    process = fork.Process(target=_serve, args=(there, here, build), daemon=True)
+    process = fork.Process(target=_serve, args=(there, here, build, os.getpid()), daemon=True)
     process.start()
     there.close()
 
@@ -41,7 +43,8 @@ def second_build(build: Callable[[], T]) -> Generator[Callable[[], T | HltuneErr
         process.join()
 
 
-def _serve(connection: Connection, other_end: Connection, build: Callable[[], T]) -> None:
+def _serve(connection: Connection, other_end: Connection, build: Callable[[], T], parent: int) -> None:
+    die_with_parent(parent)
     other_end.close()
     try:
         connection.recv()

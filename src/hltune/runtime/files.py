@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hltune.values.errors import InputError
@@ -85,18 +85,32 @@ _SCRATCH, _LOCK = "hltune-scratch-", ".lock"
 
 
 class ScratchFolder(tempfile.TemporaryDirectory[str]):
-    """A temporary folder; what killed processes have left of theirs is removed first.
+    """A temporary folder; what killed processes have left of theirs in the same place is removed first.
 
     A lock, which the kernel releases however a process ends, says that a folder is in use.
+
+    Args:
+        place: the folder that it is made in; the usual one for temporary files unless given.
     """
 
-    def __init__(self) -> None:
-        _sweep()
-        super().__init__(prefix=_SCRATCH)
+    def __init__(self, place: Path | None = None) -> None:
+        _sweep(Path(tempfile.gettempdir()) if place is None else place)
+        super().__init__(prefix=_SCRATCH if place is None else f".{_SCRATCH}", dir=place)
         made = Path(self.name, "made")
         self._lock = made.open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # a file system without locks, where nobody can sweep either
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
         made.rename(made.with_name(_LOCK))  # nobody finds it before it is locked
+
+    def empty(self) -> None:
+        """Removes all that is in it."""
+        for path in Path(self.name).iterdir():
+            if path.name == _LOCK:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def cleanup(self) -> None:
         """See `tempfile.TemporaryDirectory`."""
@@ -104,8 +118,19 @@ class ScratchFolder(tempfile.TemporaryDirectory[str]):
         self._lock.close()
 
 
-def _sweep() -> None:
-    for lock in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*/{_LOCK}"):
+def move_into(folder: Path, files: Iterable[Path]) -> tuple[Path, ...]:
+    """Moves files into a folder, from other file systems as well; they appear there, one by one, when all are whole.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    with ScratchFolder(folder) as near:
+        whole = [Path(shutil.move(file, near)) for file in files]
+        return tuple(file.replace(folder / file.name) for file in whole)
+
+
+def _sweep(place: Path) -> None:
+    for lock in place.glob(f"*{_SCRATCH}*/{_LOCK}"):
         with contextlib.suppress(OSError), lock.open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(lock.parent, ignore_errors=True)

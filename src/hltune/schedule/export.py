@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hltune.runtime.files import move_into
 from hltune.runtime.worker import Process
 from hltune.schedule.c_library import C_FUNCTIONS
 from hltune.schedule.languages import C_RESERVED
@@ -92,12 +93,12 @@ class CompileJob:
         process.enter("compile for export", timeout_s=_COMPILE_S)
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".hltune-", dir=self.directory) as scratch:
+            with tempfile.TemporaryDirectory(dir=process.scratch) as scratch:
                 # Halide makes the header's include guard from the path that it is given: a name alone says the same
                 # every time.
                 with contextlib.chdir(scratch):
                     names = self._compile()
-                return tuple(Path(scratch, name).replace(self.directory / name) for name in names)
+                return move_into(self.directory, (Path(scratch, name) for name in names))
         except OSError as error:
             raise InputError("cannot write the compiled files", where=str(self.directory), found=str(error)) from error
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -106,6 +107,40 @@ class Fork:
 
     def run(self, process: Process) -> int:  # noqa: ARG002
         return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Makes a temporary folder, says in another file where, and dozes in it."""
+
+    said: Path
+    seconds: float = 60.0
+    timeout_s: float = 60.0
+
+    def run(self, process: Process) -> None:
+        process.enter("dozing", timeout_s=self.timeout_s)
+        with tempfile.TemporaryDirectory(dir=process.scratch) as folder:
+            Path(folder, "large").write_bytes(b"0" * 1000)
+            self.said.write_text(folder)
+            time.sleep(self.seconds)
+
+
+@dataclass(frozen=True)
+class SecondBuild:
+    """Has a fork build something without end, and says its number in a file."""
+
+    said: Path
+
+    def run(self, process: Process) -> object:
+        from hltune.pipeline.second_build import second_build
+
+        def build() -> None:
+            self.said.write_text(str(os.getpid()))
+            time.sleep(600)
+
+        process.enter("building", timeout_s=60)
+        with second_build(build) as ask:
+            return ask()
 
 
 @dataclass(frozen=True)

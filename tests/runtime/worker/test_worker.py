@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -209,6 +210,68 @@ def test_a_jobs_children_die_with_a_crash(worker: Worker) -> None:
     grandchild = worker.run(jobs.Fork())
     failure_of(worker, jobs.Die("kill"))
     assert eventually(lambda: not alive(grandchild))
+
+
+@pytest.mark.parametrize("reproducible", [False, True])
+def test_what_a_killed_job_leaves_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reproducible: bool
+) -> None:
+    said, temporary = tmp_path / "said", tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with Worker(reproducible=reproducible) as worker:
+        assert failure_of(worker, jobs.Leave(said, timeout_s=0.5)).kind == "timeout"
+        assert temporary in Path(said.read_text()).parents and not Path(said.read_text()).exists()
+        worker.run(jobs.Leave(said, seconds=0.0))
+        said.unlink()
+        worker.start(jobs.Leave(said))
+        assert eventually(lambda: said.exists() and said.read_text() != "")
+    assert not list(temporary.iterdir())
+
+
+_PARENT = """
+import sys
+from pathlib import Path
+from hltune.runtime.interrupts import raise_interrupts
+from hltune.runtime.worker import Worker
+from tests.runtime.worker import jobs
+raise_interrupts()
+with Worker() as worker:
+    worker.run(getattr(jobs, sys.argv[1])(Path(sys.argv[2])))
+"""
+
+
+def ended_parent(tmp_path: Path, job: str, number: signal.Signals) -> str:
+    """What a job said whose caller got a signal then."""
+    said, temporary = tmp_path / "said", tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(temporary)}
+    command = [sys.executable, "-c", _PARENT, job, str(said)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as parent:
+        assert eventually(lambda: said.exists() and said.read_text() != "")
+        parent.send_signal(number)
+    return said.read_text()
+
+
+def test_an_interrupted_caller_leaves_no_files(tmp_path: Path) -> None:
+    ended_parent(tmp_path, "Leave", signal.SIGINT)
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_what_a_killed_caller_leaves_is_removed_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = Path(ended_parent(tmp_path, "Leave", signal.SIGKILL))
+    assert left.exists()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    with Worker():
+        assert not left.exists()
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_a_fork_that_builds_ends_with_a_killed_caller(tmp_path: Path) -> None:
+    fork = int(ended_parent(tmp_path, "SecondBuild", signal.SIGKILL))
+    assert eventually(lambda: not alive(fork))
 
 
 def test_killed_parent_takes_the_worker_with_it(tmp_path: Path) -> None:

@@ -95,8 +95,7 @@ class EmulatorJob:
         """What came of a schedule; wrong outputs are a Failure."""
         import halide as hl  # the parent handles jobs without it
 
-        # With the session's files: whoever kills this process does not clean up for it.
-        with tempfile.TemporaryDirectory(dir=self.input_file.parent) as scratch:
+        with tempfile.TemporaryDirectory(dir=process.scratch) as scratch:
             candidate, program = Path(scratch, "candidate.o"), Path(scratch, "candidate.elf")
             try:
                 self._compile(process, schedule, candidate)

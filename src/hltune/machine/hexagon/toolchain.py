@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hltune.machine.hexagon.target import OLDEST_CPU
+from hltune.runtime.files import ScratchFolder
 from hltune.runtime.worker import Process
 from hltune.values.errors import NO_FUNCTION, HltuneError, InputError
 
@@ -245,7 +245,7 @@ def _built(name: str, process: Process, build: Callable[[Path], None]) -> Path:
     if not folder.is_dir():
         process.enter("building tools for the emulator, once", timeout_s=_BUILD_S)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as scratch:
+        with ScratchFolder(folder.parent) as scratch:
             part = Path(scratch, name)
             part.mkdir()
             build(part)

@@ -14,7 +14,8 @@ import time
 import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
 
 from hltune.runtime.worker.messages import Died, Done, Job, MainThread, Process, Raised
 from hltune.values.errors import HltuneError
@@ -26,24 +27,33 @@ _HUNG_UP = 93
 """Exit status of a fork that got no job."""
 
 
+class _Caller(NamedTuple):
+    """What the caller has given: where it is heard and told, the file of jobs, and a folder for temporary files."""
+
+    connection: Connection
+    job_file: int
+    scratch: Path
+
+
 def main(fd: int, job_file: int, options: str) -> None:
     """Runs the jobs in a file until the caller hangs up; the options are pickled, as padded hexadecimal digits."""
-    preload, memory_bytes, parent, reproducible, spare_main_thread = pickle.loads(bytes.fromhex(options.lstrip("0")))
+    given: tuple[Any, ...] = pickle.loads(bytes.fromhex(options.lstrip("0")))
+    preload, memory_bytes, parent, scratch, reproducible, spare_main_thread = given
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-    connection = Connection(fd)
+    caller = _Caller(Connection(fd), job_file, Path(scratch))
     if spare_main_thread:
-        _beside_main_thread(connection, job_file, preload)
+        _beside_main_thread(caller, preload)
     for module in preload:
         importlib.import_module(module)
     if not reproducible:
-        _serve(connection, job_file)
+        _serve(caller)
     while reproducible:
-        _in_fork(connection, job_file)
+        _in_fork(caller)
 
 
-def _beside_main_thread(connection: Connection, job_file: int, preload: Sequence[str]) -> NoReturn:
+def _beside_main_thread(caller: _Caller, preload: Sequence[str]) -> NoReturn:
     """Runs all jobs on another thread, from the first import on, so that the main thread's heap stays as it is."""
     main_thread = MainThread()
 
@@ -51,7 +61,7 @@ def _beside_main_thread(connection: Connection, job_file: int, preload: Sequence
         try:
             for module in preload:
                 importlib.import_module(module)
-            _serve(connection, job_file, main_thread=main_thread)
+            _serve(caller, main_thread=main_thread)
         finally:
             main_thread.leave()
 
@@ -61,30 +71,29 @@ def _beside_main_thread(connection: Connection, job_file: int, preload: Sequence
     sys.exit()
 
 
-def _serve(
-    connection: Connection, job_file: int, jobs: float = math.inf, main_thread: MainThread | None = None
-) -> None:
+def _serve(caller: _Caller, jobs: float = math.inf, main_thread: MainThread | None = None) -> None:
     """Runs jobs, at most so many, until the caller hangs up."""
-    process = Process(connection, _main_thread=main_thread)
+    connection = caller.connection
+    process = Process(connection, caller.scratch, _main_thread=main_thread)
     while jobs > 0:
         try:
             size = connection.recv()
         except EOFError:
             sys.exit()
         # From a file, for a connection delivers in pieces, each of which takes memory.
-        job = pickle.loads(os.pread(job_file, size, 0))
+        job = pickle.loads(os.pread(caller.job_file, size, 0))
         connection.send(_outcome(job, process))
         jobs -= 1
 
 
-def _in_fork(connection: Connection, job_file: int) -> None:
+def _in_fork(caller: _Caller) -> None:
     """Runs one job in a fork; if that dies, says so in its place."""
     parent = os.getpid()
     child = os.fork()
     if child == 0:
         die_with_parent(parent)
         with contextlib.suppress(SystemExit):
-            _serve(connection, job_file, jobs=1)
+            _serve(caller, jobs=1)
             sys.stdout.flush()
             os._exit(0)
         os._exit(_HUNG_UP)
@@ -95,7 +104,7 @@ def _in_fork(connection: Connection, job_file: int) -> None:
     if code:  # said by another fork, which leaves no trace in the memory of this process
         teller = os.fork()
         if teller == 0:
-            connection.send(Died(code))
+            caller.connection.send(Died(code))
             os._exit(0)
         os.waitpid(teller, 0)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
@@ -62,11 +63,13 @@ class Process:
     """The worker process as a job sees it.
 
     Attributes:
+        scratch: a folder for temporary files, which the caller removes however this process ends.
         state: where jobs keep what lives as long as the process does, say compiled code.
         stage: what the job does now.
     """
 
     _connection: Connection
+    scratch: Path
     state: dict[str, Any] = field(default_factory=dict[str, Any])
     stage: str = ""
     _main_thread: MainThread | None = None

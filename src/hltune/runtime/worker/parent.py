@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, Pipe
 from typing import IO, Any, Generic, TypeVar
 
 from hltune.runtime.cgroup import core_limit, memory_limit_bytes
+from hltune.runtime.files import ScratchFolder
 from hltune.runtime.worker.messages import LONGEST_WAIT_S, Died, Done, Job, Raised, Stage
 from hltune.runtime.worker.waiting import waited_s
 from hltune.values.errors import KILLED, START, Failure, FailureKind, HltuneError, JobFailed, Refused
@@ -32,6 +33,8 @@ _MOST_WAITED = 3.0
 """How many times its limit a stage may wait for a processor: whoever waits for the stage has limits, too."""
 _AGAIN_S = 1.0
 """After so long, what the system refused is asked for again."""
+_DYING_S = 0.5
+"""How long the end of killed processes is waited for, so that none of them still makes a file."""
 _MEMORY_SHARE = 0.8
 _WORKER_BYTES = 2**30
 """What a process that searches or compiles should have."""
@@ -63,7 +66,8 @@ def usable_workers() -> int:
 class Worker(contextlib.AbstractContextManager["Worker"]):
     """One process that runs one job at a time; replaced when it fails.
 
-    Not thread-safe. Use it as a context manager: leaving ends the process and all that it started.
+    Not thread-safe. Use it as a context manager: leaving ends the process and all that it started, and removes what
+    they left in `Process.scratch`.
 
     Args:
         environment: variables set in the process before anything is imported.
@@ -94,6 +98,7 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         self._reproducible = reproducible
         self._spare_main_thread = spare_main_thread
         self._log, self._job = _granted(lambda: (_temporary_file(), _temporary_file()))
+        self._scratch = _granted(ScratchFolder)
         self._log_start = 0
         self._spawned = self._jobs = 0
         self._pauses: list[tuple[float, float]] = []
@@ -169,10 +174,12 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         if self._group is not None:
             self._group.end()
             self._group = None
+            self._scratch.empty()
 
     def close(self) -> None:
         """Ends the process and everything that it started."""
         self.recycle()
+        self._scratch.cleanup()
         self._log.close()
         self._job.close()
 
@@ -189,7 +196,7 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         with theirs:
             files = (theirs.fileno(), self._job.fileno())
             how = (self._reproducible, self._spare_main_thread)
-            options = pickle.dumps((self._preload, self.memory_bytes, os.getpid(), *how)).hex()
+            options = pickle.dumps((self._preload, self.memory_bytes, os.getpid(), self._scratch.name, *how)).hex()
             # -P: a numpy.py in the user's folder must not stand in for the real one.
             # Zeros: of the same length whatever the numbers, for arguments take room in memory.
             arguments = [*(f"{number:08}" for number in files), options.zfill(2000)]
@@ -222,6 +229,17 @@ class _Group:
         self.connection.close()
         self.signal(signal.SIGKILL)
         self.leader.wait()
+        end_s = time.monotonic() + _DYING_S
+        while self._is_left() and time.monotonic() < end_s:
+            time.sleep(0.002)
+
+    def _is_left(self) -> bool:
+        """Whether processes that the leader started are still there; as long as one is, nobody else has its number."""
+        try:
+            os.killpg(self.leader.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
 
 def _bare_environment() -> dict[str, str]:

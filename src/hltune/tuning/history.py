@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from hltune.cost_model.dataset import Dataset
@@ -85,14 +85,18 @@ class History:
         """The fastest schedules that are allowed, best first; of those that cost exactly the same, one."""
         return _parents(self.ranked(count, distinct=True))
 
-    def measured(self) -> list[Parent]:
-        """All that did not fail, whatever is allowed, best first."""
-        return _parents(self._store.best(*self._key, len(self), without=self._gone))
+    def working(self) -> dict[str, float]:
+        """Costs of all that did not fail, whatever is allowed, by the hash of the schedule, best first."""
+        costs = ((cost, key) for key, cost in self._costs.items() if cost is not None and key not in self._gone)
+        return {key: cost for cost, key in sorted(costs)}
 
-    def failed(self) -> dict[str, Schedule]:
-        """What only failed, and not because Halide refuses it, by its hash."""
-        failed = self._store.failed_schedules(*self._key)
-        return {key: each for key, each in failed.items() if key in self._costs}
+    def failed(self) -> tuple[str, ...]:
+        """Hashes of what only failed, and not because Halide refuses it."""
+        return tuple(key for key in self._store.failed_hashes(*self._key) if key in self._costs)
+
+    def schedules(self, keys: Collection[str], /) -> dict[str, Schedule]:
+        """Schedules of the store with these hashes."""
+        return self._store.schedules(*self._key, keys)
 
     def failures(self) -> dict[str, Failure]:
         """Why what has never worked failed, the last time, by the hash of the schedule."""
@@ -108,16 +112,19 @@ class History:
         return self._store.best(*self._key, count, distinct=distinct, without=self._gone | self._outside)
 
     def _working(self) -> dict[str, Schedule]:
-        schedules = self._store.schedules(*self._key)
-        return {key: each for key, each in schedules.items() if self._costs.get(key) is not None}
+        return self.schedules([*self.working()])
 
     def taken(self) -> tuple[tuple[float, float], ...]:
         """See `Reader.history`."""
         return self._store.history(*self._key)
 
-    def programs(self) -> dict[str, ProgramFeatures]:
-        """Features of the lowered programs of what was measured, by the hash of the schedule."""
-        return decoded(self._store.programs(*self._key, VERSION))
+    def program_hashes(self) -> dict[str, str]:
+        """Hashes of the lowered programs of what was measured, by the hash of the schedule."""
+        return self._store.program_hashes(*self._key, VERSION)
+
+    def programs(self, keys: Collection[str], /) -> dict[str, ProgramFeatures]:
+        """Features of the lowered programs of these schedules, as far as they were kept."""
+        return decoded(self._store.programs(*self._key, VERSION, keys))
 
     def keep_programs(self, programs: Mapping[str, ProgramFeatures]) -> None:
         """Keeps features of lowered programs by the hashes of their schedules; those without samples are left out."""

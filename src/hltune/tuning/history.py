@@ -54,7 +54,8 @@ class History:
         unknown = self._gone | {key for key, each in self._failures.items() if each.below(limits or {})}
         self._costs = {key: cost for key, cost in store.costs(*self._key).items() if key not in unknown}
         self._allowed = allowed
-        self._outside = {key for key, each in self._working().items() if not allowed(each)} if allowed else set[str]()
+        self._outside = set[str]()  # what is known not to be allowed
+        self._judged = set[str]()  # looked at: to decode a schedule takes its time, and there may be a hundred thousand
         self._repairs = store.repairs(*self._key)
         self.last_round = store.last_round(*self._key)
         self._measured: dict[str, dict[int, float]] = {}  # in this run: costs by the numbers of their samples
@@ -78,8 +79,16 @@ class History:
     @property
     def best_cost(self) -> float | None:
         """Cost of the fastest schedule that is allowed."""
-        costs = (cost for key, cost in self._costs.items() if cost is not None and key not in self._outside)
-        return min(costs, default=None)
+        best = self._best_so_far()
+        if best is not None and self._allowed is not None and best[1] not in self._judged:
+            self.ranked(1, distinct=False)
+            best = self._best_so_far()
+        return None if best is None else best[0]
+
+    def _best_so_far(self) -> tuple[float, str] | None:
+        """Cost and hash of the fastest schedule that is not known to be outside of what is allowed."""
+        costs = self._costs.items()
+        return min(((cost, key) for key, cost in costs if cost is not None and key not in self._outside), default=None)
 
     def best(self, count: int) -> list[Parent]:
         """The fastest schedules that are allowed, best first; of those that cost exactly the same, one."""
@@ -109,10 +118,23 @@ class History:
 
     def ranked(self, count: int, *, distinct: bool) -> tuple[Ranked, ...]:
         """`Reader.best` of what is allowed, without what the author has written otherwise since then."""
-        return self._store.best(*self._key, count, distinct=distinct, without=self._gone | self._outside)
+        asked = count
+        while True:
+            without = self._gone | self._outside
+            found = self._store.best(*self._key, asked, distinct=distinct, without=without)
+            if self._all_allowed(found):
+                return found[:count]
+            asked = max(count, len(self._outside))  # else it would take ever so many queries where most are outside
 
-    def _working(self) -> dict[str, Schedule]:
-        return self.schedules([*self.working()])
+    def _all_allowed(self, ranked: Iterable[Ranked]) -> bool:
+        """Looks at each; False if that was the first time of one that is not allowed."""
+        if self._allowed is None:
+            return True
+        new = {key: each.schedule for each in ranked if (key := each.schedule_hash) not in self._judged}
+        outside = [key for key, each in new.items() if each is not None and not self._allowed(each)]
+        self._judged.update(new)
+        self._outside.update(outside)
+        return not outside
 
     def taken(self) -> tuple[tuple[float, float], ...]:
         """See `Reader.history`."""
@@ -223,6 +245,7 @@ class History:
             self._measured.setdefault(sample.schedule_hash, {})[number] = new
         if self._allowed is not None and not self._allowed(candidate.schedule):
             self._outside.add(sample.schedule_hash)
+        self._judged.add(sample.schedule_hash)
         self._costs[sample.schedule_hash] = min((each for each in (known, new) if each is not None), default=None)
 
     def mutants(self) -> list[Try]:

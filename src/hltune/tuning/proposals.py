@@ -118,7 +118,8 @@ class Proposals:
         limit_s = self.pace.search_s(limits) * (1 - share) / (1 - MUTANT_SHARE)
         batch = self.pace.batch(limits)
         most = max(1, round((1 - share) * batch))
-        for weights, outcome in self.searcher.beams(model.weights, model.best, limit_s=limit_s, most=most):
+        searched = self.searcher.beams(model.weights, model.best, initial=model.initial, limit_s=limit_s, most=most)
+        for weights, outcome in searched:
             key = schedule_hash(outcome.schedule) if isinstance(outcome, Candidate) else None
             beams.append((weights, key))
             if isinstance(outcome, Candidate) and key is not None and key not in history:

@@ -330,7 +330,8 @@ class Drafts:
 
     def _load(self, keys: Iterable[str]) -> None:
         """Reads features of programs that were kept; what is damaged is lowered again."""
-        wanted = [key for key in keys if key in self._stored and key not in self._programs.keys() | self._refused]
+        there = self._programs.keys() | self._refused
+        wanted = [key for key in keys if key in self._stored and key not in there]
         found = self.history.programs(wanted) if wanted else {}
         self._programs |= found
         for key in wanted:

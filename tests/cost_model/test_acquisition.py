@@ -36,6 +36,34 @@ def test_chooses_as_many_as_there_are_and_none_twice(
     assert len(set(kinds)) == min(distinct, len(kinds))
 
 
+@given(st.integers(1, 60), st.integers(1, 80), st.floats(0, 1), st.integers(0, 99), st.booleans())
+def test_what_the_rule_says_is_chosen(pool: int, count: int, random_share: float, seed: int, known: bool) -> None:
+    """The rule as it is written, with sets of keys: the same draws, and the same choices."""
+    rng = np.random.default_rng(seed)
+    features = [str(number) for number in rng.integers(12, size=pool)]
+    given_scores = scores(rng.random(pool), 0.2) if known else None
+    failing = rng.random(pool)
+    chosen = choose(
+        given_scores, features, count, random_share=random_share, rng=np.random.default_rng(seed), failing=failing
+    )
+    again, left, taken, expected = np.random.default_rng(seed), [*range(pool)], set[str](), list[int]()
+    while len(expected) < count and left:
+        fresh = [number for number in left if features[number] not in taken]
+        if not fresh:
+            taken.clear()
+            continue
+        if given_scores is None or again.random() < random_share:
+            index = int(again.choice(fresh))
+        else:
+            drawn = given_scores.mean + given_scores.spread * again.standard_normal(pool)
+            drawn[again.random(pool) < failing] += 1e6
+            index = min(fresh, key=lambda number: drawn[number])
+        expected.append(index)
+        left.remove(index)
+        taken.add(features[index])
+    assert chosen == expected
+
+
 def test_without_spread_or_chance_the_best_come_first() -> None:
     rng = np.random.default_rng(0)
     mean = rng.permutation(50)

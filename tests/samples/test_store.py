@@ -60,10 +60,10 @@ def test_programs_are_kept_by_version_and_go_with_their_schedules(store: Store) 
     one, other = (sample(number).schedule_hash for number in (1, 2))
     crashed = sample(3).schedule_hash
     assert set(store.schedules(*KEYS)) == {one, other, crashed}
-    assert set(store.failed_schedules(*KEYS)) == {crashed}
+    assert set(store.failed_hashes(*KEYS)) == {crashed}
     refused = Failure(stage="compile", kind="error", message="invalid location")
     store.add_all([sample(4, refused), sample(3)])  # and what has failed once, works
-    assert set(store.schedules(*KEYS)) == {one, other, crashed} and not store.failed_schedules(*KEYS)
+    assert set(store.schedules(*KEYS)) == {one, other, crashed} and not store.failed_hashes(*KEYS)
     for _ in range(2):  # the second time changes nothing
         store.add_programs(PIPELINE.hash, MACHINE, 1, {one: program})
     ((program_hash, data),) = store.programs(*KEYS, 1).values()

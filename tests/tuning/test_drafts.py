@@ -19,6 +19,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.search.mutation import Parent
 from hltune.tuning.drafts import Drafts, Make
 from hltune.tuning.history import History
+from hltune.tuning.known import best_and_others
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, FailureKind, InputError
@@ -147,7 +148,7 @@ def test_what_fails_as_others_did_is_not_measured(place: Place) -> None:
         assert new[64] in chosen and new[128] not in chosen
         # It is learned from in the next run as well, and neither run lowers twice.
         again = drafts_of(place, store)
-        assert set(again.history.programs()) == {schedule_hash(each.schedule) for each, _ in old}
+        assert set(again.history.program_hashes()) == {schedule_hash(each.schedule) for each, _ in old}
         again.learn(end_s=math.inf)
         keys, _ = again.scores({str(width): each.schedule for width, each in new.items()}, end_s=math.inf)
         assert "64" in keys and "128" not in keys
@@ -246,7 +247,7 @@ def test_programs_of_what_has_no_samples_are_not_kept(place: Place) -> None:
         drafts = drafts_of(place, store)
         measure(drafts, {keys[0]: (one, 1.0)}, place)
         drafts.history.keep_programs(dict.fromkeys(keys, program))
-        assert list(drafts.history.programs()) == keys[:1]
+        assert list(drafts.history.program_hashes()) == keys[:1]
         with pytest.raises(InputError, match="no samples of this schedule"):
             store.add_programs(place.subject.spec.content_hash, place.machine, 1, {keys[1]: program})
 
@@ -320,7 +321,47 @@ def test_programs_outlive_the_process(place: Place, monkeypatch: pytest.MonkeyPa
         again = drafts_of(place, store)
         monkeypatch.setattr("hltune.lowered.many.FeaturesJob", lambda **_: pytest.fail("lowered again"))
         again.learn(end_s=math.inf)
-        assert list(again.history.programs()) == [schedule_hash(only.schedule)]
+        assert list(again.history.program_hashes()) == [schedule_hash(only.schedule)]
+
+
+def test_what_is_lowered_already_is_not_read_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store may hold a hundred thousand schedules, and each takes a millisecond and more to decode."""
+    asked: list[str] = []
+    schedules = History.schedules
+    monkeypatch.setattr(History, "schedules", lambda self, keys: (asked.extend(keys), schedules(self, keys))[1])
+    first, second = tiled(place, 8, 4), tiled(place, 16, 4)
+    with place.store() as store:
+        drafts = drafts_of(place, store)
+        for only in (first, second):
+            measure(drafts, {schedule_hash(only.schedule): (only, 1.0)}, place)
+            drafts.learn(end_s=math.inf)
+            drafts.learn(end_s=math.inf)
+        assert asked == [schedule_hash(each.schedule) for each in (first, second)]
+
+
+def test_of_many_the_best_and_some_others_are_learned_from(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = [(tiled(place, width, rows), 1.0 / width) for width in WIDTHS for rows in ROWS[:4]]
+    failure = Failure(stage="compile", kind="timeout", message="took longer than 1 s")
+    costs: list[tuple[Candidate, float | Failure]] = [*old, *((tiled(place, 4, rows), failure) for rows in ROWS)]
+    learned: list[tuple[int, int]] = []
+    monkeypatch.setattr("hltune.tuning.drafts._MOST_LEARNED", 16)
+    monkeypatch.setattr(
+        "hltune.tuning.drafts.fit_failing", lambda works, fails, **_: learned.append((len(works), len(fails)))
+    )
+    with place.store() as store:
+        drafts = drafts_of(place, store)
+        measure(drafts, {schedule_hash(each.schedule): (each, cost) for each, cost in costs}, place)
+        drafts.learn(end_s=math.inf)
+        new = {width: tiled(place, width, ROWS[4]) for width in WIDTHS}
+        chosen = list(choose(drafts, making(*new.values()), 2).chosen.values())
+        assert chosen[0] in (new[128], new[64]) and new[8] not in chosen
+        again = drafts_of(place, store)
+        again.learn(end_s=math.inf)
+    assert learned == [(16, 4), (16, 4)]  # the same share of both
+    hashes = [schedule_hash(each.schedule) for each, _ in old]
+    some = best_and_others(hashes, 7)
+    assert len(some) == 7 and some[:3] == hashes[:3] and best_and_others(hashes, 20) == hashes
+    assert set(some[3:]) == set(sorted(hashes[3:])[:4])
 
 
 def test_without_time_drafts_are_measured_as_they_are(place: Place) -> None:

@@ -10,7 +10,7 @@ from hltune.runtime.progress import Silent
 from hltune.tuning.pace import Limits
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
-from hltune.values.directives import Parallel, Schedule, Unroll, Vectorize
+from hltune.values.directives import Parallel, Schedule, Split, Unroll, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.provenance import Mutated, Named
 from hltune.values.roles import Stage
@@ -98,4 +98,23 @@ def test_what_is_not_allowed_is_nothing_to_compare_with(place: Place) -> None:
         for history in (restricted, again):
             (best,) = history.best(1)
             assert best.schedule == inside and history.best_cost == best.cost
-            assert [each.schedule for each in history.measured()] == [outside, inside]
+            assert [*history.working()] == [schedule_hash(each) for each in (outside, inside)]
+
+
+def test_what_is_allowed_is_asked_of_the_best_alone(place: Place) -> None:
+    """Of a hundred thousand schedules, each takes a millisecond and more to decode, and some to be looked at."""
+    tried = [Schedule((Split(BLURRED, "x", "x", "xi", factor),)) for factor in range(2, 12)]
+    candidates = {schedule_hash(each): Candidate(schedule=each, provenance=Named(name="x")) for each in tried}
+    costs = {each: Cost(unit=MILLISECONDS, turns=((1.0 + number,),)) for number, each in enumerate(tried)}
+    place.session.cost = costs.__getitem__  # type: ignore[method-assign]
+    asked: list[Schedule] = []
+
+    def allowed(schedule: Schedule) -> bool:
+        asked.append(schedule)
+        return schedule not in tried[:2]
+
+    with place.store() as store:
+        list(place.tuner(store, make_options()).history.measure(place.session, candidates, best=None))
+        history = place.tuner(store, make_options(), allowed=allowed).history
+        assert history.best_cost == 3.0 and [each.schedule for each in history.best(2)] == tried[2:4]
+        assert asked == tried[:4]

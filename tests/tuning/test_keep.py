@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hltune.schedule.recover import Recovered
-from hltune.search.mutation import Parent, mutants
+from hltune.search.mutation import Parent, mutants, neighbours
 from hltune.tuning.keep import Kept, kept
 from hltune.values.directives import ComputeAt, Parallel, Schedule, Split, Vectorize
 from hltune.values.errors import InputError
 from hltune.values.pipeline import FuncInfo
 from hltune.values.roles import Stage
 from tests.report.values import SUBJECT
+from tests.search.made_up import pipeline
 
 OUT, ROWS = Stage("out"), Stage("rows")
 MANUAL = Schedule(
@@ -35,7 +37,7 @@ def test_mutants_change_the_rest_alone(keep: tuple[str, ...], only: tuple[str, .
     assert found is not None
     rng = np.random.default_rng(0)
     parents, spec = [Parent(MANUAL, 1.0)], SUBJECT.spec
-    made = mutants(parents, spec, rng, wanted=40, known=lambda _: False, allowed=found.allows)
+    made = mutants(parents, spec, rng, wanted=40, known=lambda _: False, limits=found)
     assert len(made) > 10
     for mutant in made.values():
         theirs, own = (
@@ -48,6 +50,34 @@ def test_mutants_change_the_rest_alone(keep: tuple[str, ...], only: tuple[str, .
     assert found.allows(Schedule(base=OWN.spec.manual_hash))
     assert not found.allows(Schedule(base="0" * 64))
     assert not found.allows(Schedule())
+
+
+def test_of_one_func_among_many_as_many_mutants_are_made_with_few_tries() -> None:
+    stages = [Stage(f"f{number}") for number in range(40)]
+    funcs = tuple(FuncInfo(name=each.func, args=("x", "y")) for each in stages)
+    one = [(Split(each, "x", "x", f"v{at}", 8), Vectorize(each, f"v{at}")) for at, each in enumerate(stages)]
+    parent = Schedule(tuple(directive for each in one for directive in each))
+    asked: list[Schedule] = []
+
+    class Counting(Kept):
+        def allows(self, schedule: Schedule) -> bool:
+            asked.append(schedule)
+            return super().allows(schedule)
+
+    limits = Counting(funcs=frozenset(each.func for each in stages[1:]), parent=parent, base=None, known=funcs)
+    spec = pipeline(*funcs)
+    parents = [Parent(parent, 1.0)]
+    made = mutants(parents, spec, np.random.default_rng(0), wanted=12, known=lambda _: False, limits=limits)
+    assert len(made) == 12 and len(asked) < 40
+    near = [each for _, each in neighbours(parent, funcs, np.random.default_rng(0), limits.free)]
+    assert len(near) == 2 and all(limits.allows(each.schedule) for each in near)
+
+
+def test_mutants_end_with_the_time() -> None:
+    now = time.monotonic()
+    assert not mutants(
+        [Parent(MANUAL, 1.0)], SUBJECT.spec, np.random.default_rng(0), wanted=4, known=lambda _: False, end_s=now
+    )
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,15 @@ def test_what_is_predicted_to_be_fast_is_taken_once() -> None:
     assert pool.take(1, None, random_share=0.0, rng=rng) == {}
 
 
+def test_candidates_share_the_features_of_their_pipeline() -> None:
+    pool = Pool(10)
+    given = {str(number): candidate(number) for number in range(4)}
+    pool.add(given)
+    taken = pool.take(4, None, random_share=0.0, rng=np.random.default_rng(0))
+    assert taken == given
+    assert len({id(each.features and each.features.pipeline_features) for each in taken.values()}) == 1
+
+
 def test_the_oldest_ones_leave() -> None:
     pool = Pool(3)
     pool.add({str(number): candidate(number) for number in range(3)})

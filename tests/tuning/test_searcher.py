@@ -10,15 +10,16 @@ from typing import Any, cast
 
 import numpy as np
 
-from hltune.cost_model.adams2019.weights import builtin_weights
+from hltune.cost_model.adams2019.weights import Weights, builtin_weights, vary, write_weights
 from hltune.runtime.worker import Running, Worker
+from hltune.search.autoschedulers import SearchOptions
 from hltune.search.ladder import effort
 from hltune.search.pool import Outcome, SearchPool
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
 from hltune.workspace.searches import Searches
 from tests.report.values import SUBJECT
-from tests.search.test_ladder import FakePool
+from tests.search.test_ladder import FakePool, found
 from tests.tuning.conftest import make_options
 
 BEAM_S = 90.0
@@ -35,6 +36,25 @@ class LimitedPool(FakePool):
     def begin(self, worker: Worker, *_: Any, timeout_s: float) -> Running[tuple[Outcome, ...]]:
         self.limits_s.append(timeout_s)
         return super().begin(worker, *_, timeout_s=timeout_s)
+
+
+@dataclass
+class SearchingPool(LimitedPool):
+    """Finds something at once, with whatever weights."""
+
+    folder: Path = field(kw_only=True)
+
+    def __len__(self) -> int:
+        return len(self.workers)
+
+    def weights_file(self, weights: Weights) -> Path:
+        path = self.folder / "some.weights"
+        write_weights(path, weights)
+        return path
+
+    def run(self, _spec: Any, _target: str, searches: list[SearchOptions], *, timeout_s: float) -> list[Outcome]:
+        self.limits_s.append(timeout_s)
+        return [found(each, self.greedy_s) for each in searches]
 
 
 def searcher(pool: LimitedPool, folder: Path) -> Searcher:
@@ -63,4 +83,15 @@ def test_no_search_outlasts_the_time_for_known_schedules(tmp_path: Path) -> None
     assert isinstance(steps["mullapudi2016"].outcome, Candidate)
     assert not isinstance(steps["greedy"].outcome, Candidate) and steps["beam 4, 1 pass"].skipped
     # Neither do the rounds begin with what takes longer than they may.
-    assert searching.beams(builtin_weights(), builtin_weights(), limit_s=left_s / 2, most=4) == []
+    builtin = builtin_weights()
+    assert searching.beams(builtin, builtin, initial=builtin, limit_s=left_s / 2, most=4) == []
+
+
+def test_only_searches_that_come_again_are_remembered(tmp_path: Path) -> None:
+    """A round's weights never come again: a file for each would be left."""
+    builtin = builtin_weights()
+    initial, trained = (vary(builtin, np.random.default_rng(seed), 0.3) for seed in (0, 1))
+    for centre, files in ((trained, 0), (initial, 1), (trained, 1), (builtin, 2)):
+        searching = searcher(SearchingPool(GREEDY_S, folder=tmp_path), tmp_path / "kept")
+        ((_, outcome),) = searching.beams(centre, centre, initial=initial, limit_s=2 * BEAM_S, most=1)
+        assert isinstance(outcome, Candidate) and len([*(tmp_path / "kept").glob("*")]) == files

@@ -74,6 +74,7 @@ class Ranked:
                 self._rng,
                 wanted=count,
                 known=lambda key: key in known or key in probes or taken(key),
+                end_s=(time.monotonic() + end_s) / 2,  # the rest is for lowering them
             )
 
         made = self._drafts.choose(make, MEASURED, random_share=0.0, rng=self._rng, end_s=end_s) if parents else None

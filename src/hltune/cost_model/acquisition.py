@@ -35,14 +35,14 @@ def choose(
     Args:
         failing: the chance that each fails [N], or all do.
     """
-    keys = np.array(features)
+    different, keys = _numbered(features)
     left = np.ones(len(keys), dtype=np.bool_)
-    taken: set[str] = set()
+    taken = np.zeros(different, dtype=np.bool_)
     chosen: list[int] = []
     while len(chosen) < count and left.any():
-        fresh = left & ~np.isin(keys, list(taken))
+        fresh = left & ~taken[keys]
         if not fresh.any():
-            taken.clear()
+            taken[:] = False
             continue
         if scores is None or rng.random() < random_share:
             index = int(rng.choice(np.flatnonzero(fresh)))
@@ -52,5 +52,12 @@ def choose(
             index = int(np.argmin(np.where(fresh, drawn, np.inf)))
         chosen.append(index)
         left[index] = False
-        taken.add(keys[index])
+        taken[keys[index]] = True
     return chosen
+
+
+def _numbered(features: Sequence[str]) -> tuple[int, NDArray[np.intp]]:
+    """How many different keys there are, and the number of each [N]."""
+    numbers: dict[str, int] = {}
+    keys = np.array([numbers.setdefault(each, len(numbers)) for each in features], dtype=np.intp)
+    return len(numbers), keys

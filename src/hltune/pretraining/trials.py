@@ -96,7 +96,7 @@ class Trial:
 
     def keep_programs(self) -> None:
         """Keeps the features of what was measured."""
-        known = self.history.programs()
+        known = self.history.program_hashes()
         self.history.keep_programs({key: each for key, each in self.programs.items() if key not in known})
 
 

@@ -24,6 +24,9 @@ from hltune.values.reasons import Reason, counted
 _REFUTED = f"(SELECT schedule_id {OF} AND failure_stage IS NOT NULL AND failure_kind = 'wrong output')"
 """Schedules whose outputs were ever wrong, as a race makes them now and then: their costs do not count."""
 _TRAINABLE = f"{OF} AND features_id = ? AND cost IS NOT NULL AND schedule_id NOT IN {_REFUTED}"
+_PROGRAMS = """FROM programs JOIN schedules ON schedules.id = schedule_id
+    WHERE pipeline_id = (SELECT id FROM pipelines WHERE hash = ?)
+    AND machine_id = (SELECT id FROM machines WHERE key = ?) AND version = ?"""
 
 
 class Reader:
@@ -229,12 +232,21 @@ class Reader:
             found = [(provenance.from_json(json.loads(text)), cost) for text, cost in rows]
         return [(each, cost) for each, cost in found if isinstance(each, Mutated)]
 
-    def programs(self, pipeline_hash: str, machine_key: str, version: int) -> dict[str, tuple[str, bytes]]:
-        """Features of lowered programs, encoded, by schedule hash, with the hash of their text."""
-        query = """SELECT schedules.hash, text_hash, data FROM programs JOIN schedules ON schedules.id = schedule_id
-            WHERE pipeline_id = (SELECT id FROM pipelines WHERE hash = ?)
-            AND machine_id = (SELECT id FROM machines WHERE key = ?) AND version = ?"""
-        rows = self._rows(query, pipeline_hash, machine_key, version)
+    def program_hashes(self, pipeline_hash: str, machine_key: str, version: int) -> dict[str, str]:
+        """Hashes of the texts of lowered programs whose features are there, by schedule hash."""
+        return dict(self._rows(f"SELECT hash, text_hash {_PROGRAMS}", pipeline_hash, machine_key, version))
+
+    def programs(
+        self, pipeline_hash: str, machine_key: str, version: int, keys: Collection[str] | None = None
+    ) -> dict[str, tuple[str, bytes]]:
+        """Features of lowered programs, encoded, by schedule hash, with the hash of their text.
+
+        Those of schedules with these hashes; of all without them.
+        """
+        some = "" if keys is None else " AND hash IN (SELECT value FROM json_each(?))"
+        arguments = () if keys is None else (json.dumps([*keys]),)
+        query = f"SELECT hash, text_hash, data {_PROGRAMS}{some}"
+        rows = self._rows(query, pipeline_hash, machine_key, version, *arguments)
         return {key: (text_hash, data) for key, text_hash, data in rows}
 
     def outdated_programs(self, machine_key: str, version: int) -> set[str]:
@@ -246,20 +258,31 @@ class Reader:
                 AND new.machine_id = programs.machine_id AND new.version = ?)"""
         return {key for (key,) in self._rows(query, machine_key, version)}
 
-    def schedules(self, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
-        """Those whose directives are known, and that Halide does not refuse, by their hashes."""
-        return self._decoded(_not_refused("true"), pipeline_hash, machine_key)
+    def schedules(
+        self, pipeline_hash: str, machine_key: str, keys: Collection[str] | None = None
+    ) -> dict[str, Schedule]:
+        """Those whose directives are known, and that Halide does not refuse, by their hashes; of these hashes, if told.
 
-    def failed_schedules(self, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
-        """Of these, the ones that only failed."""
-        return self._decoded(_not_refused("max(cost) IS NULL"), pipeline_hash, machine_key)
+        A schedule takes a millisecond and more to decode.
+        """
+        return self._decoded(_not_refused("true"), pipeline_hash, machine_key, keys)
 
-    def _decoded(self, ids: str, pipeline_hash: str, machine_key: str) -> dict[str, Schedule]:
+    def failed_hashes(self, pipeline_hash: str, machine_key: str) -> tuple[str, ...]:
+        """Hashes of these that only failed."""
+        query = f"""SELECT hash FROM ({_not_refused("max(cost) IS NULL")})
+            JOIN schedules ON schedules.id = schedule_id WHERE directives IS NOT NULL ORDER BY schedule_id"""
+        return tuple(key for (key,) in self._rows(query, pipeline_hash, machine_key))
+
+    def _decoded(
+        self, ids: str, pipeline_hash: str, machine_key: str, keys: Collection[str] | None = None
+    ) -> dict[str, Schedule]:
         """Schedules with known directives, by their hashes, of a query for their ids."""
+        some = "" if keys is None else " AND hash IN (SELECT value FROM json_each(?))"
+        arguments = () if keys is None else (json.dumps([*keys]),)
         query = f"""SELECT hash, directives FROM ({ids})
-            JOIN schedules ON schedules.id = schedule_id WHERE directives IS NOT NULL"""
+            JOIN schedules ON schedules.id = schedule_id WHERE directives IS NOT NULL{some}"""
         with database.decoding(self.path):
-            rows = self._rows(query, pipeline_hash, machine_key)
+            rows = self._rows(query, pipeline_hash, machine_key, *arguments)
             return {key: schedule for key, data in rows if (schedule := decode_schedule(data)) is not None}
 
     def training_data(

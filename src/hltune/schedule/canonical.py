@@ -1,8 +1,9 @@
 """Counts anew the names that Halide made by counting, so that equal schedules are equal values."""
 
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -12,7 +13,9 @@ from hltune.values.roles import Role, Stage, form_of
 
 LOOP_ROLES = frozenset((Role.LOOP, Role.NEW_LOOP, Role.LOOPS, Role.PRESERVED, Role.DIM, Role.DIMS))
 """What says which loops and dimensions of its own stage a directive is about."""
+_NEW_LOOPS = frozenset((Role.NEW_LOOP, Role.PRESERVED))
 _NEW_FUNC = frozenset((Role.NEW_FUNC,))
+_NAMES = LOOP_ROLES | {Role.LEVEL, Role.CONSUMER, Role.NEW_FUNC}
 
 
 def canonical_names(schedule: Schedule, funcs: Iterable[FuncInfo]) -> Schedule:
@@ -43,15 +46,21 @@ def algorithm_loops(funcs: Iterable[FuncInfo]) -> set[str]:
 def new_loops(directive: Directive) -> tuple[str, ...]:
     """Names of the loops that a directive makes, in their order."""
     made: list[str] = []
-    for name, role in form_of(type(directive)).fields:
+    for name, role in _fields(type(directive), _NEW_LOOPS):
         value: Any = getattr(directive, name)
-        made += [value] if role is Role.NEW_LOOP else dict(value).values() if role is Role.PRESERVED else ()
+        made += [value] if role is Role.NEW_LOOP else dict(value).values()
     return tuple(made)
 
 
 def is_counted(name: str) -> bool:
     """True if a loop has a name such as Halide gives to a ``Var()`` or ``RVar()`` without one."""
     return re.fullmatch(r"[rv]\d+", name) is not None
+
+
+@cache
+def _fields(kind: type[Directive], roles: frozenset[Role]) -> tuple[tuple[str, Role], ...]:
+    """The fields of a kind of directive that have one of these roles; many a schedule is renamed."""
+    return tuple((name, role) for name, role in form_of(kind).fields if role in roles)
 
 
 def _func_name(func: str, name: str, taken: set[str]) -> str:
@@ -61,13 +70,12 @@ def _func_name(func: str, name: str, taken: set[str]) -> str:
     return next(candidate for candidate in candidates if candidate not in taken)
 
 
-def names_of(directive: Directive, roles: Set[Role] = LOOP_ROLES) -> tuple[str, ...]:
+def names_of(directive: Directive, roles: frozenset[Role] = LOOP_ROLES) -> tuple[str, ...]:
     """The names in some roles that a directive has, those of loops and dimensions of its own stage unless told."""
     found: list[str] = []
-    for name, role in form_of(type(directive)).fields:
+    for name, _ in _fields(type(directive), roles):
         value: Any = getattr(directive, name)
-        if role in roles:
-            found += [value] if isinstance(value, str) else value
+        found += [value] if isinstance(value, str) else value
     return tuple(found)
 
 
@@ -75,11 +83,11 @@ def renamed(
     directive: Directive, *, loops: Mapping[str, str], levels: Mapping[str, str], funcs: Mapping[str, str]
 ) -> Directive:
     """A directive with other names of its own loops and dimensions, of the loops of its consumer, and of Funcs."""
-    names = dict.fromkeys(LOOP_ROLES, loops) | {Role.LEVEL: levels, Role.CONSUMER: funcs, Role.NEW_FUNC: funcs}
+    names = {Role.LEVEL: levels, Role.CONSUMER: funcs, Role.NEW_FUNC: funcs}
     changes: dict[str, Any] = {
         name: new
-        for name, role in form_of(type(directive)).fields
-        if role in names and (new := _replaced(old := getattr(directive, name), names[role])) != old
+        for name, role in _fields(type(directive), _NAMES)
+        if (new := _replaced(old := getattr(directive, name), names.get(role, loops))) != old
     }
     if (func := _replaced(directive.stage.func, funcs)) != directive.stage.func:
         changes["stage"] = Stage(func, directive.stage.update)

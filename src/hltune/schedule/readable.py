@@ -32,7 +32,7 @@ from hltune.values.directives import (
 from hltune.values.pipeline import FuncInfo
 from hltune.values.roles import Role, Stage
 
-_LOOPS = {Role.LOOP, Role.NEW_LOOP, Role.LOOPS}
+_LOOPS = frozenset((Role.LOOP, Role.NEW_LOOP, Role.LOOPS))
 _SUFFIXES: dict[LoopKind, str] = {"vectorized": "vec", "parallel": "strip", "unrolled": "unroll", "for": "in"}
 _TILE, _PART = "tile", "part"
 """A loop that something is computed or stored in, and one that is split or fused further."""

@@ -6,9 +6,11 @@ changes are worse and some are wrong, which Halide or the verification finds out
 search can express. Where stages are scheduled alike, a change may be one of all of them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -49,9 +51,17 @@ class Parent(NamedTuple):
     cost: float
 
 
-def anything(_schedule: Schedule) -> bool:
-    """Allows every schedule."""
-    return True
+class Limits(Protocol):
+    """What of a schedule must stay as it is."""
+
+    @property
+    def free(self) -> Set[str]:
+        """Names of the Funcs whose directives may change."""
+        ...
+
+    def allows(self, schedule: Schedule) -> bool:
+        """True if all else is as it has to be: a change of a free Func may move what is computed in its loops."""
+        ...
 
 
 def mutants(
@@ -61,26 +71,28 @@ def mutants(
     *,
     wanted: int,
     known: Callable[[str], bool],
-    allowed: Callable[[Schedule], bool] = anything,
+    limits: Limits | None = None,
     weights: Mapping[str, float] = _WEIGHTS,
+    end_s: float = math.inf,
 ) -> dict[str, Candidate]:
     """Changes schedules at random, the fastest more often; returns new ones by their hash, at most those wanted.
 
-    `known` tells whether the schedule with a hash is known, `allowed` whether one is wanted at all. The author's own
-    schedule, where directives cannot say it, is no parent. `weights` are those of operators, by name.
+    `known` tells whether the schedule with a hash is known. The author's own schedule, where directives cannot say it,
+    is no parent. `weights` are those of operators, by name. None is begun with after `end_s` of the monotonic clock.
     """
     parents = sorted((each for each in parents if each.schedule.base is None), key=lambda each: each.cost)
     behind = np.array([each.cost / parents[0].cost - 1 for each in parents])
     favour = np.exp(-behind / _CLOSE - np.arange(len(parents)) / _FAVOUR)
     found: dict[str, Candidate] = {}
     favour /= favour.sum() if parents else 1.0
+    free = None if limits is None else limits.free
     for _ in range(_ATTEMPTS_PER_MUTANT * wanted if parents else 0):
-        if len(found) == wanted:
+        if len(found) == wanted or time.monotonic() >= end_s:
             break
         parent, other = (parents[int(number)].schedule for number in rng.choice(len(parents), size=2, p=favour))
         mix = rng.random() < _COMBINING
-        mutant = combine(parent, other, spec.funcs, rng) if mix else mutate(parent, spec, rng, weights)
-        if mutant is None or not allowed(mutant.schedule):
+        mutant = combine(parent, other, spec.funcs, rng, free) if mix else mutate(parent, spec, rng, weights, free)
+        if mutant is None or not (limits is None or limits.allows(mutant.schedule)):
             continue
         if not known(key := schedule_hash(mutant.schedule)):
             found[key] = mutant
@@ -88,23 +100,23 @@ def mutants(
 
 
 def neighbours(
-    parent: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator
+    parent: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator, free: Set[str] | None = None
 ) -> Iterator[tuple[str, Candidate]]:
     """All that differ from a schedule by one factor, twice as large or half, with their hashes, in random order.
 
     First those where it is the same factor of all stages that are scheduled alike. Each is made when it is asked for:
-    of a pipeline of a hundred stages, all of them take seconds.
+    of a pipeline of a hundred stages, all of them take seconds. Only `free` Funcs are changed; None for all.
     """
     before = list(parent.directives)
     scaled = [
         [*before[:at], replace(directive, factor=factor), *before[at + 1 :]]
         for at, directive in enumerate(before)
-        if isinstance(directive, Split)
+        if isinstance(directive, Split) and (free is None or directive.stage.func in free)
         for factor in (directive.factor * 2, directive.factor // 2)
         if 1 < factor <= LARGEST_FACTOR
     ]
     everywhere, single = ([scaled[int(number)] for number in rng.permutation(len(scaled))] for _ in range(2))
-    made = [(("scale", ALIKE), (alike(before, each) for each in everywhere)), (("scale",), iter(single))]
+    made = [(("scale", ALIKE), (alike(before, each, free) for each in everywhere)), (("scale",), iter(single))]
 
     def new() -> Iterator[tuple[str, Candidate]]:
         seen = set[str]()
@@ -117,20 +129,26 @@ def neighbours(
     return new()
 
 
-def combine(parent: Schedule, other: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator) -> Candidate | None:
-    """Some stages of a schedule as another one has them; None if that is no other schedule."""
-    directives = combined(list(parent.directives), list(other.directives), rng)
+def combine(
+    parent: Schedule, other: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator, free: Set[str] | None = None
+) -> Candidate | None:
+    """Some stages of a schedule, of these Funcs, as another one has them; None if that is no other schedule."""
+    directives = combined(list(parent.directives), list(other.directives), rng, free)
     schedule = None if directives is None else legal(directives, funcs)
     return None if schedule in (None, parent, other) else _mutant(schedule, parent, [COMBINE])
 
 
 def mutate(
-    parent: Schedule, spec: PipelineSpec, rng: np.random.Generator, weights: Mapping[str, float] = _WEIGHTS
+    parent: Schedule,
+    spec: PipelineSpec,
+    rng: np.random.Generator,
+    weights: Mapping[str, float] = _WEIGHTS,
+    free: Set[str] | None = None,
 ) -> Candidate | None:
-    """Changes a schedule at random; None if nothing was found that can be changed."""
+    """Changes a schedule at random, of these Funcs, if told; None if nothing was found that can be changed."""
     schedule, changes = parent, list[str]()
     while schedule == parent or rng.random() < _AGAIN:
-        changed = _change(schedule, spec, rng, weights)
+        changed = _change(schedule, spec, rng, weights, free)
         if changed is None:
             break
         schedule, names = changed
@@ -143,10 +161,14 @@ def _mutant(schedule: Schedule, parent: Schedule, changes: Sequence[str]) -> Can
 
 
 def _change(
-    schedule: Schedule, spec: PipelineSpec, rng: np.random.Generator, weights: Mapping[str, float]
+    schedule: Schedule,
+    spec: PipelineSpec,
+    rng: np.random.Generator,
+    weights: Mapping[str, float],
+    free: Set[str] | None,
 ) -> tuple[Schedule, tuple[str, ...]] | None:
     chances = np.array([weights[operator.name] for operator in OPERATORS])
-    context = Context(list(schedule.directives), loop_nests(schedule, spec.funcs), spec, rng)
+    context = Context(list(schedule.directives), loop_nests(schedule, spec.funcs), spec, rng, free)
     for _ in range(_ATTEMPTS):
         operator = OPERATORS[int(rng.choice(len(OPERATORS), p=chances / chances.sum()))]
         if operator.kind is None:
@@ -157,7 +179,7 @@ def _change(
             continue
         if directives is None:
             continue
-        everywhere = alike(context.directives, directives) if rng.random() < _ALIKE else None
+        everywhere = alike(context.directives, directives, free) if rng.random() < _ALIKE else None
         changed = legal(everywhere or directives, spec.funcs)
         if changed is not None and changed != schedule:
             return changed, (operator.name, ALIKE) if everywhere else (operator.name,)

@@ -4,7 +4,7 @@ Such are tile sizes that its search never tries, tails, lengths of vectors, what
 and where memory is taken.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from types import UnionType
@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from hltune.schedule.loops import Loop
 from hltune.search.view import Directives, View, after
 from hltune.values.directives import (
     AlignStorage,
@@ -49,17 +50,31 @@ _LESS, _MORE = 0.2, 0.3
 
 @dataclass(frozen=True, slots=True)
 class Context(View):
-    """What an operator changes, and the source of what is left to chance."""
+    """What an operator changes, and the source of what is left to chance.
+
+    Attributes:
+        free: the Funcs whose directives may change; None if all are.
+    """
 
     rng: np.random.Generator
+    free: Set[str] | None = None
+
+    def may_change(self, stage: Stage) -> bool:
+        """True for a stage of a Func that may change."""
+        return self.free is None or stage.func in self.free
+
+    def changeable_loops(self) -> list[tuple[Stage, Loop]]:
+        """The serial loops of these."""
+        return [(stage, loop) for stage, loop in self.serial_loops() if self.may_change(stage)]
 
     def any(self, items: Sequence[T]) -> T:
         """One of the items at random."""
         return items[int(self.rng.integers(len(items)))]
 
     def any_of(self, kind: type[Directive] | UnionType) -> int | None:
-        """Position of a random directive of a kind, or of one of several; None if there is none."""
-        found = [number for number, each in enumerate(self.directives) if isinstance(each, kind)]
+        """Position of a random directive of a kind, or of one of several, that may change; None if there is none."""
+        directives = enumerate(self.directives)
+        found = [number for number, each in directives if isinstance(each, kind) and self.may_change(each.stage)]
         return self.any(found) if found else None
 
 
@@ -97,7 +112,9 @@ def _tail(context: Context, at: int, split: Split) -> Directives:
 def _unroll(context: Context) -> Directives | None:
     """Unrolls a short loop, or rolls one up again."""
     directives = context.directives
-    rolled = [each for each in context.serial_loops() if 0 < (context.most_iterations(*each) or 0) <= _LONGEST_UNROLL]
+    rolled = [
+        each for each in context.changeable_loops() if 0 < (context.most_iterations(*each) or 0) <= _LONGEST_UNROLL
+    ]
     at = context.any_of(Unroll)
     if at is not None and (not rolled or context.rng.random() < 0.5):
         return directives[:at] + directives[at + 1 :]
@@ -109,7 +126,7 @@ def _unroll(context: Context) -> Directives | None:
 
 def _block(context: Context) -> Directives | None:
     """Splits a loop and unrolls its inner part just outside of the vector: several rows share what they load."""
-    loops = context.serial_loops()
+    loops = context.changeable_loops()
     if not loops:
         return None
     stage, loop = context.any(loops)
@@ -152,7 +169,7 @@ def _unordered(context: Context) -> list[tuple[Stage, str, str]]:
     ordered, placed = {each.stage for each in context.directives if isinstance(each, Reorder)}, context.placed
     found: list[tuple[Stage, str, str]] = []
     for stage, loops in context.nests.loops.items():
-        if stage.func in placed and stage not in ordered:
+        if stage.func in placed and stage not in ordered and context.may_change(stage):
             pairs = pairwise(loop for loop in loops if loop.kind != "vectorized")
             found += [(stage, a.name, b.name) for a, b in pairs if not (a.rvar and b.rvar)]
     return found
@@ -196,6 +213,7 @@ def _materialise(context: Context) -> Directives | None:
     nests = context.nests
     placed = context.placed
     inlined = [stage for stage in nests.loops if stage.func not in placed and stage.update is None]
+    inlined = [stage for stage in inlined if context.may_change(stage)]
     if not inlined:
         return None
     stage = context.any(inlined)
@@ -242,7 +260,7 @@ def _parallel(context: Context, at: int, parallel: Parallel) -> Directives | Non
     chance = context.rng.random()
     if chance < _LESS:
         return context.directives[:at] + context.directives[at + 1 :]
-    serial = context.serial_loops()
+    serial = context.changeable_loops()
     shared = {each.stage for each in context.directives if isinstance(each, Parallel)}
     outermost = {stage: loop.name for stage, loop in serial if stage not in shared and not loop.rvar}
     if outermost and chance < _LESS + _MORE:
@@ -257,7 +275,7 @@ def _partition(context: Context) -> Directives | None:
     at = context.any_of(Partition)
     if at is not None and context.rng.random() < 0.5:
         return context.directives[:at] + context.directives[at + 1 :]
-    loops = context.serial_loops()
+    loops = context.changeable_loops()
     if not loops:
         return None
     stage, loop = context.any(loops)

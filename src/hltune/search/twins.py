@@ -7,7 +7,7 @@ whether a change of it alone is good.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 import numpy as np
@@ -18,8 +18,11 @@ from hltune.values.directives import Directive, InsideLoop, Rfactor
 from hltune.values.roles import Stage
 
 
-def alike(before: Directives, changed: Directives) -> Directives | None:
-    """Changes all stages that were scheduled as the only one that has changed; None if there are no others."""
+def alike(before: Directives, changed: Directives, free: Set[str] | None = None) -> Directives | None:
+    """Changes all stages that were scheduled as the only one that has changed; None if there are no others.
+
+    Those of `free` Funcs, if it is told which they are.
+    """
     known, made = _by_stage(before), _by_stage(changed)
     different = [each for each in known | made if known.get(each) != made.get(each)]
     if len(different) != 1:
@@ -28,16 +31,23 @@ def alike(before: Directives, changed: Directives) -> Directives | None:
     old, new = known.get(stage, []), made.get(stage, [])
     result = changed
     for twin, own in known.items():
-        names = None if twin == stage else _names_of_twin(old, own)
+        fixed = free is not None and twin.func not in free
+        names = None if twin == stage or fixed else _names_of_twin(old, own)
         if names is not None and _stay_apart([*old, *new], names):
             result = _with(result, twin, [_moved(each, old, own, names) for each in new])
     return None if result is changed else result
 
 
-def combined(one: Directives, other: Directives, rng: np.random.Generator) -> Directives | None:
-    """Some stages as the one has them, the others as the other does; None unless they differ in two or more."""
+def combined(
+    one: Directives, other: Directives, rng: np.random.Generator, free: Set[str] | None = None
+) -> Directives | None:
+    """Some stages as the one has them, the others as the other does; None unless they differ in two or more.
+
+    Only stages of `free` Funcs are the other's, if it is told which they are.
+    """
     ours, theirs = _by_stage(one), _by_stage(other)
-    different = [each for each in ours | theirs if ours.get(each) != theirs.get(each)]
+    stages = [each for each in ours | theirs if free is None or each.func in free]
+    different = [each for each in stages if ours.get(each) != theirs.get(each)]
     if len(different) < 2:
         return None
     count = int(rng.integers(1, len(different)))

@@ -147,9 +147,12 @@ class Bundled:
     def _repairs(self, history: History, drafts: Drafts) -> dict[str, Candidate]:
         """What left its images on the device, with other tails: there is nobody who would repair it there."""
         failures, found = history.failures(), dict[str, Candidate]()
-        for parent, schedule in history.failed().items():
-            others = repaired(schedule) if parent in failures and is_outside(failures[parent].message) else ()
-            new = [(key, other) for other in others if (key := schedule_hash(other)) not in history]
+        outside = [key for key in history.failed() if key in failures and is_outside(failures[key].message)]
+        schedules = history.schedules(outside)
+        for parent in (key for key in outside if key in schedules):
+            new = [
+                (key, other) for other in repaired(schedules[parent]) if (key := schedule_hash(other)) not in history
+            ]
             for key, other in new[:1]:
                 origin = Mutated(parent=parent, changes=(REPAIR,))
                 found[key] = Candidate(schedule=other, provenance=origin)

@@ -12,8 +12,8 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import compress
-from typing import NamedTuple, Protocol
+from itertools import compress, islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import AnyWorker
 from hltune.search.mutation import Parent
+from hltune.tuning.known import Known, best_and_others, some_of
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -43,6 +44,11 @@ _LEAST_KNOWN = 3
 """Programs that tell whether a pipeline is like those of pre-training."""
 _LEAST_MEASURED = 16
 """Programs that a ranker learns from at least."""
+_MOST_LEARNED = 2000
+"""Programs that it learns from at most, as many as the network does: the best half, and some of the others."""
+_MOST_LEFT = 2000
+"""Programs in memory that nobody has measured."""
+_AT_A_TIME = 256
 _PER_MUTANT = 10
 """Drafts for every mutant that is wanted, if there is time."""
 _GENERATIONS = 2
@@ -58,30 +64,6 @@ _STACK = WHOLE.index("stack_bytes")
 
 Make = Callable[[Sequence[Parent], int, Callable[[str], bool]], dict[str, Candidate]]
 """Makes so many new mutants of the known schedules and of these further parents; the last tells what is known."""
-
-
-class Known(Protocol):
-    """What was measured of a pipeline."""
-
-    def __contains__(self, key: str) -> bool:
-        """The schedule with this hash was measured."""
-        ...
-
-    def measured(self) -> list[Parent]:
-        """All that did not fail, best first."""
-        ...
-
-    def failed(self) -> dict[str, Schedule]:
-        """What only failed, and not because Halide refuses it, by its hash."""
-        ...
-
-    def programs(self) -> dict[str, ProgramFeatures]:
-        """Features that were kept, by the hash of the schedule."""
-        ...
-
-    def keep_programs(self, programs: Mapping[str, ProgramFeatures]) -> None:
-        """Keeps features of what was measured."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +107,10 @@ class Drafts:
     history: Known
     pretrained: Pretrained | None = None
     stack_limit_bytes: int = 256 << 10
-    _programs: dict[str, ProgramFeatures] = field(init=False)
-    _stored: set[str] = field(init=False)
+    _stored: dict[str, str] = field(init=False)
+    """Hashes of the programs that the history keeps; it may be ten thousands, and takes their features when asked."""
+    _programs: dict[str, ProgramFeatures] = field(default_factory=dict[str, ProgramFeatures])
+    """Those in memory."""
     _lowering: Lowering = field(init=False)
     _refused: set[str] = field(default_factory=set[str])
     _unread: set[str] = field(default_factory=set[str])
@@ -139,8 +123,7 @@ class Drafts:
     _each_s: float | None = None
 
     def __post_init__(self) -> None:
-        self._programs = self.history.programs()
-        self._stored = set(self._programs)
+        self._stored = self.history.program_hashes()
         self._lowering = Lowering(spec=self.spec, target=self.target, cores=self.cores, timeout_s=_LONGEST_S)
 
     @property
@@ -167,19 +150,39 @@ class Drafts:
     def learn(self, *, end_s: float) -> None:
         """Lowers what was measured and is not lowered yet, until a time, keeps its features, and learns."""
         self._lower_root(end_s)
-        measured = {schedule_hash(each.schedule): each for each in self.history.measured()}
-        failed = self.history.failed()
-        self._lower({key: each.schedule for key, each in measured.items()} | failed, end_s=end_s)
-        known, broken = ([key for key in keys if key in self._programs] for keys in (measured, failed))
-        self.history.keep_programs({key: self._programs[key] for key in (*known, *broken) if key not in self._stored})
-        self._stored.update(known, broken)
+        costs, failed = self.history.working(), self.history.failed()
+        self._lower_measured((*costs, *failed), end_s)
+        known, broken = ([key for key in keys if key in self._stored] for keys in (costs, failed))
+        seed, share = len(known), min(1.0, _MOST_LEARNED / max(1, len(known), len(broken)))
+        # Both by the same share, for how many fail tells the chance that one does.
+        known = best_and_others(known, round(share * len(known)))
+        broken = some_of(broken, round(share * len(broken)))
+        self._load((*known, *broken))
+        known, broken = ([key for key in keys if key in self._programs] for keys in (known, broken))
+        self._learn(known, np.array([costs[key] for key in known]), broken, seed)
+
+    def _lower_measured(self, keys: Iterable[str], end_s: float) -> None:
+        """Lowers those that are not, some at a time, for schedules take time to read, too; keeps their features."""
+        seen = self._stored.keys() | self._programs.keys() | self._refused | self._unread
+        new = iter([key for key in keys if key not in seen])
+        while (some := [*islice(new, _AT_A_TIME)]) and time.monotonic() < end_s:
+            self._lower_new(self.history.schedules(some), end_s=end_s)
+        kept = {key: self._programs[key] for key in keys if key in self._programs and key not in self._stored}
+        self.history.keep_programs(kept)
+        self._stored |= {key: each.program_hash for key, each in kept.items()}
+
+    def _learn(self, known: Sequence[str], costs: NDArray[np.float64], broken: Sequence[str], seed: int) -> None:
+        """Learns from programs with these costs, and from those that fail; forgets others that can be read again."""
+        learned = (*known, *broken)
+        self._compare_with_pretraining(learned)
         works, fails = self._as_seen(known), self._as_seen(broken)
-        self._failing = fit_failing(works.x, fails.x, start=self._start_failing, seed=len(known))
-        costs = np.array([measured[key].cost for key in known])
+        self._failing = fit_failing(works.x, fails.x, start=self._start_failing, seed=seed)
         if len(known) >= _LEAST_MEASURED:
-            self._ranker = fit(works, costs, start=self._start, seed=len(known))
+            self._ranker = fit(works, costs, start=self._start, seed=seed)
         elif known:
             self._offset = float(np.mean(np.log(costs) - self.ranks(works).mean))
+        left = [key for key in self._programs if key not in self._stored][-_MOST_LEFT:]
+        self._programs = {key: self._programs[key] for key in (*learned, *left)}
 
     def predict(self, schedules: Mapping[str, Schedule], *, end_s: float) -> tuple[list[str], Scores] | None:
         """Which of these could be lowered until a time, and their predicted costs; None if nothing was learned."""
@@ -267,7 +270,8 @@ class Drafts:
 
     def _new(self, drafts: Iterable[str]) -> list[str]:
         """Those that were lowered, of equal programs the first, and none that comes to what was measured."""
-        measured = {self._programs[key].program_hash for key in self._programs if key in self.history}
+        hashes = self._stored | {key: each.program_hash for key, each in self._programs.items()}
+        measured = {each for key, each in hashes.items() if key in self.history}
         new: dict[str, str] = {}
         for key in drafts:
             if (program := self._programs.get(key)) is not None and program.program_hash not in measured:
@@ -279,7 +283,7 @@ class Drafts:
 
         Where Halide has refused whatever there was, the schedules may not be the cause, and it is all of them.
         """
-        refused = self._refused if self._programs else set[str]()
+        refused = self._refused if self._programs or self._stored else set[str]()
         return [key for key in drafts if key not in self._programs and key not in refused]
 
     def _ranked(self, keys: Sequence[str], wanted: int, random_share: float, rng: np.random.Generator) -> list[str]:
@@ -319,7 +323,22 @@ class Drafts:
         self._root = found if isinstance(found, ProgramFeatures) else None
 
     def _lower(self, schedules: Mapping[str, Schedule], *, end_s: float) -> None:
-        """Lowers those that are not known, on all cores, until a time of the monotonic clock."""
+        """Lowers those that are not known, on all cores, until a time of the monotonic clock; reads what was kept."""
+        self._load(schedules)
+        self._lower_new(schedules, end_s=end_s)
+        self._compare_with_pretraining(schedules)
+
+    def _load(self, keys: Iterable[str]) -> None:
+        """Reads features of programs that were kept; what is damaged is lowered again."""
+        there = self._programs.keys() | self._refused
+        wanted = [key for key in keys if key in self._stored and key not in there]
+        found = self.history.programs(wanted) if wanted else {}
+        self._programs |= found
+        for key in wanted:
+            if key not in found:
+                del self._stored[key]
+
+    def _lower_new(self, schedules: Mapping[str, Schedule], *, end_s: float) -> None:
         known = self._programs.keys() | self._refused | self._unread
         new = {key: each for key, each in schedules.items() if key not in known}
         began_s, seen = time.monotonic(), 0
@@ -330,7 +349,6 @@ class Drafts:
                 seen += 1
         if seen:
             self._each_s = (time.monotonic() - began_s) / seen
-        self._compare_with_pretraining(schedules)
 
     def _compare_with_pretraining(self, keys: Iterable[str]) -> None:
         """Decides once, by the first programs of which there are enough."""

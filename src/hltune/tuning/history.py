@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from hltune.cost_model.dataset import Dataset
@@ -54,7 +54,8 @@ class History:
         unknown = self._gone | {key for key, each in self._failures.items() if each.below(limits or {})}
         self._costs = {key: cost for key, cost in store.costs(*self._key).items() if key not in unknown}
         self._allowed = allowed
-        self._outside = {key for key, each in self._working().items() if not allowed(each)} if allowed else set[str]()
+        self._outside = set[str]()  # what is known not to be allowed
+        self._judged = set[str]()  # looked at: to decode a schedule takes its time, and there may be a hundred thousand
         self._repairs = store.repairs(*self._key)
         self.last_round = store.last_round(*self._key)
         self._measured: dict[str, dict[int, float]] = {}  # in this run: costs by the numbers of their samples
@@ -78,21 +79,33 @@ class History:
     @property
     def best_cost(self) -> float | None:
         """Cost of the fastest schedule that is allowed."""
-        costs = (cost for key, cost in self._costs.items() if cost is not None and key not in self._outside)
-        return min(costs, default=None)
+        best = self._best_so_far()
+        if best is not None and self._allowed is not None and best[1] not in self._judged:
+            self.ranked(1, distinct=False)
+            best = self._best_so_far()
+        return None if best is None else best[0]
+
+    def _best_so_far(self) -> tuple[float, str] | None:
+        """Cost and hash of the fastest schedule that is not known to be outside of what is allowed."""
+        costs = self._costs.items()
+        return min(((cost, key) for key, cost in costs if cost is not None and key not in self._outside), default=None)
 
     def best(self, count: int) -> list[Parent]:
         """The fastest schedules that are allowed, best first; of those that cost exactly the same, one."""
         return _parents(self.ranked(count, distinct=True))
 
-    def measured(self) -> list[Parent]:
-        """All that did not fail, whatever is allowed, best first."""
-        return _parents(self._store.best(*self._key, len(self), without=self._gone))
+    def working(self) -> dict[str, float]:
+        """Costs of all that did not fail, whatever is allowed, by the hash of the schedule, best first."""
+        costs = ((cost, key) for key, cost in self._costs.items() if cost is not None and key not in self._gone)
+        return {key: cost for cost, key in sorted(costs)}
 
-    def failed(self) -> dict[str, Schedule]:
-        """What only failed, and not because Halide refuses it, by its hash."""
-        failed = self._store.failed_schedules(*self._key)
-        return {key: each for key, each in failed.items() if key in self._costs}
+    def failed(self) -> tuple[str, ...]:
+        """Hashes of what only failed, and not because Halide refuses it."""
+        return tuple(key for key in self._store.failed_hashes(*self._key) if key in self._costs)
+
+    def schedules(self, keys: Collection[str], /) -> dict[str, Schedule]:
+        """Schedules of the store with these hashes."""
+        return self._store.schedules(*self._key, keys)
 
     def failures(self) -> dict[str, Failure]:
         """Why what has never worked failed, the last time, by the hash of the schedule."""
@@ -105,19 +118,35 @@ class History:
 
     def ranked(self, count: int, *, distinct: bool) -> tuple[Ranked, ...]:
         """`Reader.best` of what is allowed, without what the author has written otherwise since then."""
-        return self._store.best(*self._key, count, distinct=distinct, without=self._gone | self._outside)
+        asked = count
+        while True:
+            without = self._gone | self._outside
+            found = self._store.best(*self._key, asked, distinct=distinct, without=without)
+            if self._all_allowed(found):
+                return found[:count]
+            asked = max(count, len(self._outside))  # else it would take ever so many queries where most are outside
 
-    def _working(self) -> dict[str, Schedule]:
-        schedules = self._store.schedules(*self._key)
-        return {key: each for key, each in schedules.items() if self._costs.get(key) is not None}
+    def _all_allowed(self, ranked: Iterable[Ranked]) -> bool:
+        """Looks at each; False if that was the first time of one that is not allowed."""
+        if self._allowed is None:
+            return True
+        new = {key: each.schedule for each in ranked if (key := each.schedule_hash) not in self._judged}
+        outside = [key for key, each in new.items() if each is not None and not self._allowed(each)]
+        self._judged.update(new)
+        self._outside.update(outside)
+        return not outside
 
     def taken(self) -> tuple[tuple[float, float], ...]:
         """See `Reader.history`."""
         return self._store.history(*self._key)
 
-    def programs(self) -> dict[str, ProgramFeatures]:
-        """Features of the lowered programs of what was measured, by the hash of the schedule."""
-        return decoded(self._store.programs(*self._key, VERSION))
+    def program_hashes(self) -> dict[str, str]:
+        """Hashes of the lowered programs of what was measured, by the hash of the schedule."""
+        return self._store.program_hashes(*self._key, VERSION)
+
+    def programs(self, keys: Collection[str], /) -> dict[str, ProgramFeatures]:
+        """Features of the lowered programs of these schedules, as far as they were kept."""
+        return decoded(self._store.programs(*self._key, VERSION, keys))
 
     def keep_programs(self, programs: Mapping[str, ProgramFeatures]) -> None:
         """Keeps features of lowered programs by the hashes of their schedules; those without samples are left out."""
@@ -216,6 +245,7 @@ class History:
             self._measured.setdefault(sample.schedule_hash, {})[number] = new
         if self._allowed is not None and not self._allowed(candidate.schedule):
             self._outside.add(sample.schedule_hash)
+        self._judged.add(sample.schedule_hash)
         self._costs[sample.schedule_hash] = min((each for each in (known, new) if each is not None), default=None)
 
     def mutants(self) -> list[Try]:

@@ -1,12 +1,13 @@
 """Funcs whose schedule stays as their author wrote it, while the rest is searched."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hltune.schedule.canonical import canonical_names, is_counted, new_loops
-from hltune.values.directives import Directive, InsideLoop, Schedule
+from hltune.values.directives import Directive, InsideLoop, Schedule, Split
 from hltune.values.errors import InputError, did_you_mean
 from hltune.values.pipeline import FuncInfo
+from hltune.values.roles import Stage
 from hltune.workspace.subject import Subject
 
 
@@ -19,28 +20,45 @@ class Kept:
         parent: the author's schedule, as far as directives say it.
         base: the author's schedule itself, if that says more.
         known: all Funcs of the pipeline.
+        free: names of the Funcs that may change.
     """
 
     funcs: frozenset[str]
     parent: Schedule
     base: str | None
     known: tuple[FuncInfo, ...]
+    free: frozenset[str] = field(init=False)
+    _own_outline: list[tuple[type[Directive], Stage, int]] = field(init=False)
+    _own_part: Schedule = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "free", frozenset(each.name for each in self.known) - self.funcs)
+        object.__setattr__(self, "_own_outline", self._outline(self.parent))
+        object.__setattr__(self, "_own_part", self._part(self.parent))
 
     def allows(self, schedule: Schedule) -> bool:
         """True if these Funcs have their author's schedule."""
         if schedule.base is not None:
             return schedule.base == self.base
-        return self._part(schedule) == self._part(self.parent)
+        # Most that differ do so in what needs no names of loops; to give these takes its time.
+        return self._outline(schedule) == self._own_outline and self._part(schedule) == self._own_part
+
+    def _outline(self, schedule: Schedule) -> list[tuple[type[Directive], Stage, int]]:
+        """What must be the same of directives of these Funcs, whatever loops are called."""
+        own = [each for each in schedule.directives if each.stage.func in self.funcs]
+        return [(type(each), each.stage, each.factor if isinstance(each, Split) else 0) for each in own]
 
     def _part(self, schedule: Schedule) -> Schedule:
         """Directives of these Funcs; counted loops that they are computed in go by their place in the consumer."""
+        own = [each for each in schedule.directives if each.stage.func in self.funcs]
+        consumers = {each.consumer for each in own if isinstance(each, InsideLoop)}
         places: dict[str, dict[str, str]] = {}
-        for each in schedule.directives:
-            made = places.setdefault(each.stage.func, {})
-            for name in filter(is_counted, new_loops(each)):
-                made.setdefault(name, f"{name[0]} {len(made)}")
-        part = tuple(_placed(each, places) for each in schedule.directives if each.stage.func in self.funcs)
-        return canonical_names(Schedule(part), self.known)
+        for each in schedule.directives if consumers else ():
+            if each.stage.func in consumers:
+                made = places.setdefault(each.stage.func, {})
+                for name in filter(is_counted, new_loops(each)):
+                    made.setdefault(name, f"{name[0]} {len(made)}")
+        return canonical_names(Schedule(tuple(_placed(each, places) for each in own)), self.known)
 
 
 def _placed(directive: Directive, places: Mapping[str, Mapping[str, str]]) -> Directive:

@@ -1,5 +1,7 @@
 """Candidates that were found and not measured yet."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from hltune.cost_model.acquisition import choose
@@ -15,6 +17,8 @@ class Pool:
     def __init__(self, size: int = 4000) -> None:
         self._size = size
         self._candidates: dict[str, tuple[Candidate, Featurization]] = {}
+        self._pipeline_features: dict[bytes, bytes] = {}
+        """As each candidate comes with its own copy, of a hundred kilobytes in a pipeline of a hundred stages."""
         self._stages: int | None = None
 
     def __contains__(self, key: str) -> bool:
@@ -30,9 +34,18 @@ class Pool:
             features = candidate.features
             if features is not None and features.stages == (self._stages or features.stages):
                 self._stages = features.stages
-                self._candidates.setdefault(key, (candidate, features))
+                if key not in self._candidates:
+                    self._candidates[key] = self._shared(candidate, features)
         for key in list(self._candidates)[: -self._size]:
             del self._candidates[key]
+
+    def _shared(self, candidate: Candidate, features: Featurization) -> tuple[Candidate, Featurization]:
+        """The same, with the one copy of the pipeline's features."""
+        shared = self._pipeline_features.setdefault(features.pipeline_features, features.pipeline_features)
+        if shared is features.pipeline_features:
+            return candidate, features
+        features = replace(features, pipeline_features=shared)
+        return replace(candidate, features=features), features
 
     def take(
         self, count: int, predictor: Predictor | None, *, random_share: float, rng: np.random.Generator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from hltune.search.mutation import Parent
@@ -39,15 +39,23 @@ class Predicted:
         """See `Costs`."""
         return []
 
-    def measured(self) -> list[Parent]:
+    def working(self) -> dict[str, float]:
         """Nothing: the ranker learns from what was measured alone."""
-        return []
-
-    def failed(self) -> dict[str, Schedule]:
-        """See `measured`."""
         return {}
 
-    def programs(self) -> dict[str, ProgramFeatures]:
+    def failed(self) -> tuple[str, ...]:
+        """See `working`."""
+        return ()
+
+    def schedules(self, _keys: Collection[str], /) -> dict[str, Schedule]:
+        """See `working`."""
+        return {}
+
+    def program_hashes(self) -> dict[str, str]:
+        """Nothing is kept."""
+        return {}
+
+    def programs(self, _keys: Collection[str], /) -> dict[str, ProgramFeatures]:
         """Nothing is kept."""
         return {}
 

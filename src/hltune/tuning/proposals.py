@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.runtime.progress import Progress
-from hltune.search.mutation import PARENTS, Parent, anything, mutants, neighbours
+from hltune.search.mutation import PARENTS, Parent, mutants, neighbours
 from hltune.tuning.drafts import Drafted, Drafts
 from hltune.tuning.keep import Kept
 from hltune.tuning.model import Model
@@ -118,7 +118,8 @@ class Proposals:
         limit_s = self.pace.search_s(limits) * (1 - share) / (1 - MUTANT_SHARE)
         batch = self.pace.batch(limits)
         most = max(1, round((1 - share) * batch))
-        for weights, outcome in self.searcher.beams(model.weights, model.best, limit_s=limit_s, most=most):
+        searched = self.searcher.beams(model.weights, model.best, initial=model.initial, limit_s=limit_s, most=most)
+        for weights, outcome in searched:
             key = schedule_hash(outcome.schedule) if isinstance(outcome, Candidate) else None
             beams.append((weights, key))
             if isinstance(outcome, Candidate) and key is not None and key not in history:
@@ -163,7 +164,6 @@ class Proposals:
 
     def _mutants(self, chosen: dict[str, Candidate], wanted: int, limits: Limits) -> Drafted:
         """Changes the best schedules, and the author's own."""
-        allowed = anything if self.kept is None else self.kept.allows
         parents = self.history.best(PARENTS)
         own = self.subject.recovered and self.subject.recovered.schedule
         if own is not None and all(own != parent.schedule for parent in parents):
@@ -172,31 +172,35 @@ class Proposals:
 
         spec, weights = self.subject.spec, Successes.of(self.history.mutants()).weights()
         first = next((each.schedule for each in parents if each.schedule.base is None), Schedule())
-        near = neighbours(first, spec.funcs, self.rng)
+        kept = self.kept
+        near = neighbours(first, spec.funcs, self.rng, None if kept is None else kept.free)
+        end_s = min(limits.end_s, time.monotonic() + self._drafting_s(wanted))
 
         def make(further: Sequence[Parent], count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
             def taken(key: str) -> bool:
                 return key in self.history or key in chosen or known(key)
 
+            until_s = (time.monotonic() + end_s) / 2  # the rest is for lowering them
+
+            def in_time(_: object) -> bool:
+                return time.monotonic() < until_s
+
             found = {key: each for key, each in self._left.items() if not taken(key)}
-            new = ((key, each) for key, each in near if allowed(each.schedule) and not taken(key))
-            found |= islice(new, round(_NEIGHBOUR_SHARE * count))
+            new = (each for each in takewhile(in_time, near) if kept is None or kept.allows(each[1].schedule))
+            found |= islice((each for each in new if not taken(each[0])), round(_NEIGHBOUR_SHARE * count))
             return found | mutants(
                 [*parents, *further],
                 spec,
                 self.rng,
                 wanted=max(0, count - len(found)),
                 known=lambda key: key in found or taken(key),
-                allowed=allowed,
+                limits=kept,
                 weights=weights,
+                end_s=until_s,
             )
 
         return self.drafts.choose(
-            make,
-            max(0, wanted),
-            random_share=self.options.random_share,
-            rng=self.rng,
-            end_s=min(limits.end_s, time.monotonic() + self._drafting_s(wanted)),
+            make, max(0, wanted), random_share=self.options.random_share, rng=self.rng, end_s=end_s
         )
 
     def _say(self, progress: Progress, number: int, text: str) -> None:

@@ -85,11 +85,14 @@ class Searcher:
             self._subject, self._options, self._pool, self._memory, forecast=self._forecast, end_s=end_s
         )
 
-    def beams(self, centre: Weights, best: Weights, *, limit_s: float, most: int) -> list[tuple[Weights, Outcome]]:
+    def beams(
+        self, centre: Weights, best: Weights, *, initial: Weights, limit_s: float, most: int
+    ) -> list[tuple[Weights, Outcome]]:
         """Runs so many beam searches at most, with the weights `centre`, and with variants of both; says with which.
 
-        Where the beam search that was asked for takes too long for a round, a smaller one takes its place; none, if
-        greedy search takes too long.
+        One with the built-in or the `initial` weights is remembered; those of a round come only once. Where the beam
+        search that was asked for takes too long for a round, a smaller one takes its place; none, if greedy search
+        takes too long.
         """
         if not self._affords_greedy(limit_s):
             return []
@@ -102,7 +105,8 @@ class Searcher:
         assert isinstance(search, Adams2019Options)
         searches = [replace(search, weights=self._file(each)) for each in weights]
         target = self._subject.target.name
-        known = self._memory.recall(target, searches[0], limit_s=limit_s)
+        recurs = searches[0].weights is None or weights_hash(centre) == weights_hash(initial)
+        known = self._memory.recall(target, searches[0], limit_s=limit_s) if recurs else None
         new = searches if known is None else searches[1:]
         patience_s = max(_LEAST_PATIENCE_S, limit_s * _PATIENCE)
         found = self._pool.run(self._subject.spec, target, new, timeout_s=patience_s)
@@ -110,7 +114,7 @@ class Searcher:
             self._forecast.saw(rung, outcome, patience_s)
         if known is not None:
             found.insert(0, known)
-        else:
+        elif recurs:
             self._memory.keep(target, searches[0], found[0], limit_s=patience_s)
         return list(zip(weights, found, strict=True))
 

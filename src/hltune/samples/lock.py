@@ -19,22 +19,6 @@ def lock_of(store: Path) -> Path:
     return file.with_name(f"{file.name}.lock")
 
 
-def wait_until_free(path: Path, *, wait_s: float, progress: Progress) -> None:
-    """Waits for another process that holds the lock at most ``wait_s``, and takes nothing: nothing is written.
-
-    Raises:
-        InputError: another process holds it.
-    """
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:  # nobody has ever held it, or who takes it will say why that cannot be
-        return
-    try:
-        _acquire(path, file, wait_s, progress)
-    finally:
-        os.close(file)
-
-
 class WriterLock:
     """Held until closed or until the process ends, however it ends.
 

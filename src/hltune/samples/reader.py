@@ -174,6 +174,14 @@ class Reader:
         rows = self._rows(query, *2 * (pipeline_hash, machine_key))
         return {key: Failure(stage=stage, kind=kind, message=message) for key, stage, kind, message, _ in rows}
 
+    def refuted(self, pipeline_hash: str, machine_key: str) -> dict[str, Failure]:
+        """How the outputs of schedules were wrong, the last time, by their hashes; whatever else came of them."""
+        query = f"""SELECT hash, failure_stage, failure_kind, failure_message, max(samples.id)
+            FROM samples JOIN schedules ON schedules.id = schedule_id
+            WHERE samples.id IN (SELECT id {OF} AND failure_kind = 'wrong output') GROUP BY schedule_id"""
+        rows = self._rows(query, pipeline_hash, machine_key)
+        return {key: Failure(stage=stage, kind=kind, message=message) for key, stage, kind, message, _ in rows}
+
     def find(self, start: str, *, failed: bool = False) -> tuple[Found, ...]:
         """Schedules whose hash begins so, as each was measured last, on every machine; the newest first.
 

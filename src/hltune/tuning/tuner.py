@@ -214,6 +214,8 @@ class Tuner:
             if (failure := self._failures.get(schedule_hash(candidate.schedule))) is not None:
                 self.failed[key] = failure
                 progress.note(f"{name}: {key} failed. {failure}")
+            elif (failure := self.history.refuted(candidate)) is not None:
+                progress.note(f"{name}: {key} cannot win. {failure}")
             elif (failure := self.history.failure(candidate)) is not None:
                 progress.note(f"{name}: {key} failed in an earlier run. {failure}")
         self._saw(self.references.values())

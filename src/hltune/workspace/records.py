@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.files import write_bytes
 from hltune.values import provenance, schedule_codec
+from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.documents import Format
 from hltune.values.errors import InputError
@@ -71,6 +72,11 @@ class Record:
     def has_won(self) -> bool:
         """It came first in a comparison, on this machine and under these conditions."""
         return self.compared and self.cost is not None
+
+    @property
+    def candidate(self) -> Candidate:
+        """The schedule and where it came from."""
+        return Candidate(schedule=self.schedule, provenance=self.provenance)
 
     @property
     def notes(self) -> Iterator[str]:

@@ -154,9 +154,7 @@ def test_where_tuning_was_killed_people_are_told_to_compare_what_it_has_measured
         place.workspace.best(spec, machine)
 
 
-def test_no_second_run_begins_while_the_first_one_still_searches(
-    whole: Whole, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_second_run_begins_while_the_first_one_still_searches(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
     def search(*_: object, **__: object) -> None:
         with pytest.raises(InputError, match="another run writes to this workspace"):
             whole.place.store()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from hltune.machine.options import MeasureOptions
@@ -20,9 +20,7 @@ if TYPE_CHECKING:  # what tuning learns with comes with them, and `schedule` nee
     from hltune.tuning.rounds import Run
 
 
-def put_on_record(
-    finals: Finals, spec: PipelineSpec, machine: MachineId, workspace: Workspace
-) -> Record:
+def put_on_record(finals: Finals, spec: PipelineSpec, machine: MachineId, workspace: Workspace) -> Record:
     """The winner becomes `TUNED`, unless there was no comparison and another one has won one before.
 
     Returns what was left, or else what would have been: with `--keep` and `--only` that may be another schedule.
@@ -95,7 +93,8 @@ def _keep_best(run: Run, workspace: Workspace) -> str | None:
         return None
     if _has_won(records) is not None:  # whatever --keep and --only allow
         return None
-    cheaper = next((each for each in run.tuner.allowed(records) if each.cost is not None and each.cost < best.cost), None)
+    allowed = run.tuner.allowed(records)
+    cheaper = next((each for each in allowed if each.cost is not None and each.cost < best.cost), None)
     if cheaper is not None:  # perhaps by a calmer moment, but nothing says that the other one is faster
         return f"nothing so far costs less than {cheaper.name} did, which stays the best on record"
     record = Record(name=TUNED, schedule=best.schedule, cost=best.cost, provenance=best.provenance, compared=False)

@@ -12,13 +12,19 @@ WAIT_S = 5.0
 """Seconds to wait for a run that may be about to end."""
 
 
-def lock_store(path: Path, progress: Progress) -> contextlib.closing[WriterLock]:
-    """Keeps all others from writing to a store, for who opens it only later.
+@contextlib.contextmanager
+def lock_store(path: Path, progress: Progress) -> Generator[WriterLock]:
+    """Keeps all others from writing to a store, for who opens it only later; leaves nothing if there is none then.
 
     Raises:
         InputError: another run writes to it, which is timing.
     """
-    return contextlib.closing(WriterLock(lock_of(path), wait_s=WAIT_S, progress=progress))
+    with contextlib.closing(WriterLock(lock_of(path), wait_s=WAIT_S, progress=progress)) as lock:
+        try:
+            yield lock
+        finally:
+            if not path.exists():
+                lock.remove()
 
 
 @contextlib.contextmanager

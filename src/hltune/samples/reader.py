@@ -72,6 +72,12 @@ class Reader:
             AND machine_id = (SELECT id FROM machines WHERE key = ?))"""
         return {key for (key,) in self._rows(query, machine_key)}
 
+    def tuned(self) -> set[str]:
+        """Hashes of the pipelines that had a round of tuning, on any machine."""
+        query = """SELECT hash FROM pipelines WHERE EXISTS
+            (SELECT 1 FROM samples WHERE pipeline_id = pipelines.id AND round > 0)"""
+        return {key for (key,) in self._rows(query)}
+
     def spec(self, pipeline_hash: str) -> PipelineSpec | None:
         """A pipeline as it was when it was added; None if it was imported, without the algorithm."""
         row = self._row("SELECT name, spec, hlpipe FROM pipelines WHERE hash = ?", pipeline_hash)

@@ -259,7 +259,7 @@ class Tuner:
             if not isinstance(largest, Candidate) or not self._fails(largest):
                 continue
             failure = self.history.failure(largest)
-            if failure is not None and failure.kind == "timeout" and failure.flag is None:  # else it is people's limit
+            if failure is not None and failure.stage == "compile" and failure.kind == "timeout" and not failure.flag:
                 slow[schedule_hash(largest.schedule)] = largest
         return self._take(slow, end_s, best=None)
 

@@ -12,7 +12,7 @@ from hltune.values.directives import Schedule
 from tests.samples.values import SPEC
 
 
-class Entered(Exception):  # noqa: N818 - it ends the job
+class Entered(Exception):
     """A stage has begun."""
 
 

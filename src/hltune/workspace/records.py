@@ -273,6 +273,7 @@ class Workspace:
         return _elsewhere(self.records(spec, machine.former), what)
 
     def _all(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
+        found: list[_Kept] = []
         for _ in range(_LISTINGS):
             paths = sorted(self._machine_directory(spec, machine).glob("*.json"))
             found = [kept for path in paths if (kept := _read(path, spec)) is not None]

@@ -118,7 +118,7 @@ def read(reader: Reader, pipeline: str, machine: str, *, root: str | None = None
     if not ranked or (root is not None and root not in stored):
         return None
     about = None if root is None else stored[root]
-    failed = [key for key in reader.failed_schedules(pipeline, machine) if key in stored]
+    failed = [key for key in reader.failed_hashes(pipeline, machine) if key in stored]
     return Samples(
         programs=Programs.of([stored[each.schedule_hash] for each in ranked], cores=CORES, root=about),
         failed=Programs.of([stored[key] for key in failed], cores=CORES, root=about),

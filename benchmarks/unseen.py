@@ -24,7 +24,7 @@ from hltune.cost_model.metrics import NO_PAIRS, count_pairs, regret_at
 from hltune.cost_model.pretrained import Group, fitted_scales, pretrain, pretrain_failing
 from hltune.cost_model.programs import Programs
 from hltune.machine.sensitivity import every_func_at_root
-from hltune.pretraining.replay import PREFIX
+from hltune.programs.program import is_program_name
 from hltune.report.pictures import drawn
 from hltune.samples.reader import Reader
 from hltune.values.schedule_codec import schedule_hash
@@ -49,8 +49,8 @@ class Case:
 
 def main() -> None:
     cases = read(Path(sys.argv[1]))
-    random = [each for each in cases if each.name.startswith(PREFIX)]
-    known = [each for each in cases if not each.name.startswith(PREFIX)]
+    random = [each for each in cases if is_program_name(each.name)]
+    known = [each for each in cases if not is_program_name(each.name)]
     print(f"{len(random)} random programs, {sum(len(each.group.costs) for each in random)} schedules; {FOLDS} folds")
     print(f"{'':34}{'pairs':>8}{'mutants':>9}{'regret@1':>10}{'regret@8':>10}")
     for name, learn in LEARNERS.items():

@@ -139,6 +139,7 @@ def files(tmp_path: Path) -> Path:
         (("tune", BLUR, "--samples", 0), ["--samples", "1 or more"]),
         (("tune", BLUR, "--rounds", -1), ["--rounds", "0 or more"]),
         (("tune", BLUR, "--discard"), ["--discard", "--fresh"]),
+        (("tune", BLUR, "--memory-limit", "64M"), ["--memory-limit", "hltune schedule --memory-limit"]),
         (("tune", BLUR, "--weights", "old.weights"), ["version of the pipeline features", "expected: 3"]),
         (("tune", BLUR, "--target", "arm-64-linux"), ["does not run on this machine"]),
         (("tune", BLUR, "--workspace", "/proc/hltune"), ["cannot write here"]),

@@ -59,7 +59,7 @@ FLAGS = {
     "--json --debug",
     "tune": "--minutes --samples --rounds --until-done --fresh --discard --freeze --keep --only --target --size -p -I "
     "-D --cxxflags --estimate --example -i --input --beam-size --num-passes --max-parallelism --weights "
-    "--memory-limit --seed --tolerance --integer-tolerance --search-timeout --compile-timeout "
+    "--seed --tolerance --integer-tolerance --search-timeout --compile-timeout "
     "--run-timeout --heap-limit --objective --cache --cluster --machine --report --watch --workspace --json --debug",
     "pretrain": "--batches --minutes --schedules --from-scratch --fresh --benchmarks --no-benchmarks --use --plan "
     "--pipelines --hours --target --beam-size --num-passes --max-parallelism --weights --seed "

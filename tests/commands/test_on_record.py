@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from hltune.commands import on_record
-from hltune.commands.on_record import leaving_something, put_on_record
+from hltune.commands.on_record import drop_once_wrong, leaving_something, put_on_record
+from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Silent
 from hltune.tuning.finals import Finals, decide
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule, Unroll
-from hltune.values.errors import HltuneError
+from hltune.values.errors import Failure, HltuneError
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.workspace.records import TUNED, Record, Workspace
@@ -30,7 +31,7 @@ def put(workspace: Workspace, schedule: Schedule, seconds: float, *, compared: b
     assert named.candidate is not None
     rows = (replace(named, candidate=replace(named.candidate, schedule=schedule)),)
     finals = Finals(rows=rows, to_runner_up=None, to_baseline=None, compared=compared)
-    returned = put_on_record(finals, workspace.records(SPEC, HOST), SPEC, HOST, workspace)
+    returned = put_on_record(finals, SPEC, HOST, workspace)
     (kept,) = workspace.records(SPEC, HOST)
     assert kept == returned == workspace.best(SPEC, HOST)
     return kept
@@ -53,7 +54,7 @@ def test_a_tie_with_the_expert_replaces_nothing(tmp_path: Path) -> None:
     expert = Candidate(schedule=LUCKY, provenance=Named(name="expert"))
     records = workspace.records(SPEC, HOST)
     finals = decide(session, {"expert": expert}, {}, (), records, "blur")
-    put_on_record(finals, records, SPEC, HOST, workspace)
+    put_on_record(finals, SPEC, HOST, workspace)
     assert [each.label for each in workspace.records(SPEC, HOST)] == [former.label]
 
 
@@ -74,6 +75,55 @@ def test_whatever_ends_tuning_leaves_the_best_and_is_not_hidden(
     assert kept == [1, 2] and caught.value is error
 
 
+def interrupt(tuner: Any, workspace: Workspace, notes: list[str]) -> None:
+    runs: Any = {"blur": SimpleNamespace(tuner=tuner, machine=HOST)}
+    progress: Any = SimpleNamespace(note=notes.append)
+    with pytest.raises(KeyboardInterrupt), leaving_something(runs, workspace, progress):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_what_has_won_outlives_an_interrupted_run_that_may_not_use_it(tmp_path: Path, wrong: bool) -> None:
+    """As one with --keep; but not if it has turned out wrong since."""
+    workspace = Workspace(tmp_path)
+    won = put(workspace, WON, 1e-3, compared=True)
+    ranked = [SimpleNamespace(schedule=LUCKY, cost=2e-3, provenance=Named(name="tuned"))]
+    failure = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+    tuner = SimpleNamespace(
+        subject=SimpleNamespace(spec=SPEC),
+        history=SimpleNamespace(ranked=lambda *_, **__: ranked, refuted=lambda _: failure if wrong else None),
+        allowed=lambda _: [],
+    )
+    interrupt(tuner, workspace, [])
+    assert [each == won for each in workspace.records(SPEC, HOST)] == [not wrong]
+
+
+def test_what_has_won_outlives_a_run_without_a_comparison(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    won = put(workspace, WON, 1e-3, compared=True)
+    named = row("tuned-0123abcd", cost(0.5e-3))
+    assert named.candidate is not None
+    rows = (replace(named, candidate=replace(named.candidate, schedule=LUCKY)),)
+    finals = Finals(rows=rows, to_runner_up=None, to_baseline=None, compared=False)
+    assert put_on_record(finals, SPEC, HOST, workspace).schedule == LUCKY
+    assert workspace.records(SPEC, HOST) == [won]
+
+
+def test_what_the_store_knows_to_have_been_wrong_goes_off_the_record(tmp_path: Path) -> None:
+    workspace, notes = Workspace(tmp_path), list[str]()
+    put(workspace, WON, 1e-3, compared=True)
+    failure = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+    tuner = SimpleNamespace(
+        subject=SimpleNamespace(spec=SPEC),
+        history=SimpleNamespace(refuted=lambda each: failure if each.schedule == WON else None),
+        measure=MeasureOptions(threads=2),
+    )
+    run: Any = SimpleNamespace(tuner=tuner, machine=HOST)
+    progress: Any = SimpleNamespace(note=notes.append)
+    drop_once_wrong(run, workspace, progress)
+    assert not workspace.records(SPEC, HOST) and "off the record" in notes[0]
+
+
 @pytest.mark.parametrize(
     ("on_record_s", "may_be_used", "best", "said"),
     [(1e-3, True, "adams2019", "adams2019"), (3e-3, True, TUNED, TUNED), (1e-3, False, "adams2019", TUNED)],
@@ -88,13 +138,10 @@ def test_an_interrupt_replaces_nothing_that_is_known_to_cost_less(
     ranked = [SimpleNamespace(schedule=LUCKY, cost=2e-3, provenance=Named(name="tuned"))]
     tuner = SimpleNamespace(
         subject=SimpleNamespace(spec=SPEC),
-        history=SimpleNamespace(ranked=lambda *_, **__: ranked),
+        history=SimpleNamespace(ranked=lambda *_, **__: ranked, refuted=lambda _: None),
         allowed=lambda records: records if may_be_used else [],
     )
-    runs: Any = {"blur": SimpleNamespace(tuner=tuner, machine=HOST)}
-    progress: Any = SimpleNamespace(note=notes.append)
-    with pytest.raises(KeyboardInterrupt), leaving_something(runs, workspace, progress):
-        raise KeyboardInterrupt
+    interrupt(tuner, workspace, notes)
     assert workspace.best(SPEC, HOST).name == best
     assert len(workspace.records(SPEC, HOST)) == (2 if said == TUNED else 1)
     (note,) = notes

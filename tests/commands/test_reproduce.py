@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -9,7 +10,7 @@ import halide as hl
 import pytest
 
 from hltune.commands import reproduce
-from hltune.commands.example import Example, Repetition
+from hltune.commands.example import Example, Repetition, repetition
 from hltune.machine.bounds import CoverJob
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import open_machine, resolve
@@ -21,8 +22,10 @@ from hltune.samples.writer import Store
 from hltune.values.directives import Schedule
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import BufferArgument, PipelineSpec
+from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Workspace
 from tests.machine.opened import load, needs_hexagon
+from tests.samples.values import MACHINE, SPEC, sample
 
 
 def chain(stages: int) -> PipelineSpec:
@@ -36,6 +39,24 @@ def chain(stages: int) -> PipelineSpec:
     assert isinstance(last, hl.Func)
     inputs = (BufferArgument(name="image", dtype="uint8", estimate=((0, 128),)),)
     return spec_of("chain", hl.serialize_pipeline(hl.Pipeline(last)), inputs, [((0, 64),)])
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "tolerance"), [("program-7", 0, 1e-2), ("program-7", 1, None), ("blur", 0, None)]
+)
+def test_random_programs_are_judged_as_pre_training_does(
+    tmp_path: Path, name: str, number: int, tolerance: float | None
+) -> None:
+    """Not somebody's pipeline of such a name, which was tuned."""
+    workspace, spec = Workspace(tmp_path), replace(SPEC, name=name)
+    with Store(workspace.samples, progress=Silent(), wait_s=0) as store:
+        store.add_pipeline(PipelineRecord.of(spec))
+        store.add(replace(sample(1, pipeline=PipelineRecord.of(spec)), round=number))
+    example = Example(
+        spec=spec, schedule_hash="0" * 64, schedule=Schedule(), machine=MACHINE, outcome=1.0, measured_at_s=0.0
+    )
+    again = repetition(example, workspace, lambda seed: Inputs(seed=seed), MeasureOptions(threads=2))
+    assert again.options.tolerance == tolerance and not again.notes
 
 
 @pytest.mark.parametrize(("stages", "inlined"), [(1, True), (16, False)])

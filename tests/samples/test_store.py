@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -278,6 +279,17 @@ def test_a_store_may_be_a_link(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="another run writes"):
             Store(file, progress=Silent(), wait_s=0.0)
     assert [each.name for each in tmp_path.iterdir() if each.is_symlink()] == [link.name]
+
+
+def test_what_was_not_committed_is_not_counted(store: Store) -> None:
+    def interrupted() -> Iterator[Sample]:
+        yield sample(1)
+        raise KeyboardInterrupt
+
+    store.add(sample(2))
+    with pytest.raises(KeyboardInterrupt):
+        store.add_all(interrupted())
+    assert store.added == store.count() == 1
 
 
 def test_delete(store: Store) -> None:

@@ -245,6 +245,21 @@ def test_what_was_measured_before_does_not_count_if_it_is_wrong_now() -> None:
         decide(Wrong(), REFERENCES, {}, (ranked(QUICK),), [record("expert", QUICKER)], "p", cost=lambda _: 1.5)
 
 
+@pytest.mark.parametrize("repaired", [False, True])
+def test_what_was_ever_wrong_never_wins_though_it_is_right_now(repaired: bool) -> None:
+    """Neither what a person wrote, nor what won before, nor what is only now repaired to it."""
+    wrong = WIDER if repaired else WIDE
+    cheap = Cost(unit=LUCKY.unit, turns=((0.1,),), repair=WIDER if repaired else None)
+    session = TimedSession({WIDE: cheap, SLOW: STEADY, Schedule(): EQUAL})
+    references = {**REFERENCES, "manual": Candidate(schedule=WIDE, provenance=Named(name="manual"))}
+    finals = decide(
+        session, references, {}, (), [record("tuned", WIDE)], "p",
+        refuted=lambda each: WRONG if each.schedule == wrong else None,
+    )  # fmt: skip
+    assert finals.winner.name == "adams2019" and finals.rows[-1].failure == WRONG
+    assert finals.rows[-1].name == "manual" and (WIDE in session.asked) == repaired
+
+
 def test_what_has_turned_out_wrong_is_told_even_if_nothing_works() -> None:
     class Wrong(RecordedSession):
         def cost(self, schedule: Schedule) -> Measurement:  # noqa: ARG002

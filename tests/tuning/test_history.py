@@ -59,6 +59,36 @@ def test_what_works_in_the_end_is_known_to_the_next_run(place: Place) -> None:
             assert [each.cost_of(one) for one in tried] == [0.5, math.inf]
 
 
+@pytest.mark.parametrize("last", [None, BROKEN])
+def test_what_was_ever_wrong_is_known_to_be_whatever_else_came_of_it(place: Place, last: Failure | None) -> None:
+    wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+    right = Cost(unit=MILLISECONDS, turns=((0.5,),))
+    tried = Candidate(schedule=SLOW, provenance=Named(name="manual"))
+    taken = [wrong, last] if last else [right, wrong, right]
+
+    class Dictated(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:  # noqa: ARG002 - whatever is asked for
+            return taken.pop(0)
+
+    with place.store() as store:
+        history = place.tuner(store, make_options()).history
+        assert history.refuted(tried) is None
+        while taken:
+            list(history.measure(Dictated(), {schedule_hash(SLOW): tried}, best=None))
+        later = place.tuner(store, make_options(), limits={"--compile-timeout": 90.0})
+        for each in (history, later.history):
+            assert each.cost_of(tried) == math.inf and not each.ranked(1, distinct=True)
+            failure = each.refuted(tried)
+            assert failure is not None and "in an earlier measurement: 3 of 9 elements differ" in failure.message
+        known = store.count()
+        later.history.refute(tried, wrong)
+        assert store.count() == known
+        later.references["manual"] = tried
+        notes = Notes()
+        later.begin(notes)
+        assert any("manual" in each and "3 of 9 elements" in each for each in notes.notes)
+
+
 @pytest.mark.parametrize(("again", "left"), [(1.0, [1.0]), (None, [None])])
 def test_two_fast_moments_of_one_schedule_are_both_taken_back(
     place: Place, again: float | None, left: list[float | None]

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from hltune.search.operators import OPERATORS
+import pytest
+
+from hltune.search.operators import OPERATORS, Operator
+from hltune.tuning import operators
 from hltune.tuning.operators import Successes, Try
 
 
@@ -14,6 +17,13 @@ def test_every_operator_has_a_chance_before_anything_is_known() -> None:
     assert weights.keys() == {each.name for each in OPERATORS}
     assert min(weights.values()) > 0
     assert weights["scale"] > weights["align"] > weights["parallel"]
+
+
+def test_a_new_operator_needs_nothing_but_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = Operator("new", lambda _: None)
+    monkeypatch.setattr(operators, "OPERATORS", (*OPERATORS, new))
+    weights = Successes.of([]).weights()
+    assert min(weights.values()) < weights["new"] < max(weights.values())
 
 
 def test_what_succeeds_is_tried_more_often() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -122,6 +122,37 @@ def test_a_search_that_took_too_long_names_the_limit_that_it_reached(place: Plac
         rungs = [Rung(finder=each, label=each, searches=(), effort=1.0) for each in tuner.searcher.autoschedulers]
         assert tuner._found([Step(rung=each, outcome=late) for each in rungs], heard, short=short) == {}
     assert heard.notes and all(flag in each for each in heard.notes)
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_baseline_that_compiles_longer_than_others_is_no_smaller_search(
+    place: Place, monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    """What people get to know as the baseline has all the time that they allow; if that is not enough, it is said."""
+    small, large = (
+        Candidate(schedule=Schedule((Unroll(Stage("blurred"), x),)), provenance=Named(name=x)) for x in "xy"
+    )
+    rungs = [
+        Step(rung=Rung(finder=BASELINE, label=f"beam {effort}", searches=(), effort=effort), outcome=found)
+        for effort, found in ((1.0, small), (9.0, large))
+    ]
+    slow = Failure(stage="compile", kind="timeout", message="took longer than 4 s, 3 times as long as others")
+
+    class Hasty(RecordedSession):
+        def measure_each(
+            self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
+        ) -> Generator[tuple[str, Measurement]]:
+            for key, measurement in super().measure_each(schedules, best=best):
+                late = self.asked[-1] == large.schedule and (best is not None or not works)
+                yield key, slow if late else measurement
+
+    place.session, heard = Hasty(), Notes()
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        monkeypatch.setattr(tuner.searcher, "baselines", lambda _: iter(rungs))
+        tuner.begin(heard)
+    assert tuner.references[BASELINE] == (large if works else small) and BASELINE not in tuner.failed
+    assert any(f"{BASELINE} is what beam 1.0 found, for beam 9.0 failed" in each for each in heard.notes) != works
 
 
 def test_what_there_is_no_time_for_is_some_of_each_kind(place: Place) -> None:

@@ -154,6 +154,18 @@ def test_where_tuning_was_killed_people_are_told_to_compare_what_it_has_measured
         place.workspace.best(spec, machine)
 
 
+def test_no_second_run_begins_while_the_first_one_still_searches(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    def search(*_: object, **__: object) -> None:
+        with pytest.raises(InputError, match="another run writes to this workspace"):
+            whole.place.store()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "_search_meanwhile", search)
+    with pytest.raises(KeyboardInterrupt):
+        whole.tune()
+    whole.place.store().close()  # it is free again
+
+
 def test_a_second_run_disturbs_the_first_one_in_nothing(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "WAIT_S", 0.0)
     monkeypatch.setattr(Machine, "session", lambda *_, **__: pytest.fail("it has begun"))

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from hltune.values.directives import Schedule, Unroll
+from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
+from hltune.values.schedule_codec import read_written
 from hltune.workspace.records import TUNED, Record, Workspace
 from tests.samples.values import MACHINE, SPEC
 
@@ -32,6 +34,36 @@ def test_a_dropped_schedule_is_dropped_by_all_its_names_and_under_all_conditions
     for machine, left in ((MACHINE, ["adams2019"]), (before, ["adams2019"]), (other, ["expert", TUNED, "adams2019"])):
         assert [each.name for each in workspace.records(SPEC, machine)] == left
     assert workspace.drop(QUICK, SPEC, MACHINE) == set()
+
+
+def test_a_record_that_another_process_replaces_meanwhile_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.keep(record(TUNED, SLOW), SPEC, MACHINE)
+    listed, glob = list[Path](), Path.glob
+
+    def replaced(path: Path, pattern: str) -> list[Path]:
+        found = [*glob(path, pattern)]
+        if pattern == "*.json" and not listed:
+            listed.extend(found)
+            workspace.replace(record(TUNED, QUICK), SPEC, MACHINE)
+        return found
+
+    monkeypatch.setattr(Path, "glob", replaced)
+    assert [each.schedule for each in workspace.records(SPEC, MACHINE)] == [QUICK]
+    assert len(listed) == 1 and not listed[0].exists()
+
+
+def test_deeply_nested_json_is_a_damaged_record(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.keep(record(TUNED, SLOW), SPEC, MACHINE)
+    (path,) = tmp_path.glob("*/*/*.json")
+    path.write_text("[" * 100_000)
+    with pytest.raises(InputError, match="cannot use the record"):
+        workspace.records(SPEC, MACHINE)
+    with pytest.raises(InputError, match="not a schedule"):
+        read_written(path)
 
 
 ON_IMAGE, ON_SCALAR = MACHINE.with_given("in=0123abcd"), MACHINE.with_given("k=1")

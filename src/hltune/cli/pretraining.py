@@ -11,6 +11,7 @@ from hltune.cli.emulator import EmulatorFlags
 from hltune.cli.flags import ADAMS2019, BeamFlags, ClusterFlags, RunLimits, Seconds, Target
 from hltune.cli.output import JsonFlags, OutputFlags
 from hltune.pretraining.options import PretrainOptions
+from hltune.programs.program import INTEGER_TOLERANCE, TOLERANCE
 from hltune.runtime import interrupts
 from hltune.values.errors import InputError, out_of_range
 
@@ -18,8 +19,6 @@ _DEFAULTS = PretrainOptions(search=ADAMS2019)
 _TURNS = 3
 _ABORT_RATIO = 1000.0
 """A schedule that is hopeless for one program still teaches something."""
-_TOLERANCE = 1e-2
-"""Random expressions cancel out more often than those of people, and rounding then shows."""
 
 
 @Parameter(name="*", group=BUDGET)
@@ -123,8 +122,8 @@ def pretrain(
         emulator.options(),
         turns=_TURNS,
         abort_ratio=_ABORT_RATIO,
-        tolerance=_TOLERANCE,
-        integer_tolerance=0,
+        tolerance=TOLERANCE,
+        integer_tolerance=INTEGER_TOLERANCE,
         elsewhere=elsewhere,
     )
     wanted = plan.wanted()

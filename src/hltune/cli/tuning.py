@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from hltune import INTERRUPTED
-from hltune.cli.arguments import BUDGET, LIMITS, OUTPUT, Whole
+from hltune.cli.arguments import BUDGET, LIMITS, OUTPUT, SEARCH, Whole, parsed
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import ClusterFlags, ImageFlags, LimitFlags, Pipeline, SearchFlags, Seconds
+from hltune.cli.flags import ClusterFlags, ImageFlags, LimitFlags, Pipeline, SearchFlags, Seconds, parse_bytes
 from hltune.cli.output import OutputFlags, print_error, print_json
 from hltune.runtime import interrupts
 from hltune.values.errors import HltuneError, InputError
@@ -28,6 +28,18 @@ _REFRESH_S = 5
 _TURNS, _TURN_S, _LONG_TURNS = 9, 0.04, 3
 """Turns in the final comparison: enough for an interval, and short, for there are many finalists; fewer of what takes
 long, of which a turn holds a single run."""
+
+
+@Parameter(name="*", group=SEARCH)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneSearch(SearchFlags):
+    """The beam search of tuning.
+
+    Attributes:
+        memory_limit: What `TuneOptions` refuses, and says why; not in the help.
+    """
+
+    memory_limit: Annotated[int | None, parsed(partial(parse_bytes, "--memory-limit")), Parameter(show=False)] = None
 
 
 @Parameter(name="*", group=BUDGET)
@@ -126,7 +138,7 @@ def tune(
     *pipelines: Pipeline,
     source: ImageFlags = ImageFlags(),
     budget: BudgetFlags = BudgetFlags(),
-    search: SearchFlags = SearchFlags(),
+    search: TuneSearch = TuneSearch(),
     limits: TuneLimits = TuneLimits(),
     emulator: EmulatorFlags = EmulatorFlags(),
     nodes: ClusterFlags = ClusterFlags(),

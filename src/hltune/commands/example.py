@@ -12,6 +12,7 @@ from hltune.commands.samples import ID_DIGITS, chosen_machine, chosen_pipeline, 
 from hltune.machine.given import as_given, given_text
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
+from hltune.programs.program import INTEGER_TOLERANCE, TOLERANCE, is_program_name
 from hltune.samples.reader import Reader
 from hltune.samples.results import Found
 from hltune.values.directives import Schedule
@@ -154,8 +155,11 @@ def repetition(
     portable = example.machine.conditions.startswith(CONDITIONS)
     found = replace(inputs(_seed(example, workspace)), portable=portable)
     found, options = as_given(given, spec, found, options)
+    now = given_text(spec, found, options)
+    if _is_random(example, workspace):
+        options = _as_pretrained(options)
     notes: list[str] = []
-    if (now := given_text(spec, found, options)) != given:
+    if now != given:
         notes.append(
             f"it was measured with {given or 'the usual data and tolerances'}, and this has {now or 'the usual ones'}"
             f"{_same_images(example, now)}"
@@ -163,6 +167,24 @@ def repetition(
     if portable and len(found.assign(spec)) < len([*spec.buffers()]):
         notes.append("random inputs are those of `hltune bundle make`; if that had a --seed, give it here, too")
     return Repetition(inputs=found, options=options, notes=tuple(notes))
+
+
+def _is_random(example: Example, workspace: Workspace) -> bool:
+    """It is a random program, and nobody's pipeline of such a name."""
+    if not is_program_name(example.spec.name):
+        return False
+    with Reader(workspace.samples) as reader:
+        return example.spec.content_hash not in reader.tuned()
+
+
+def _as_pretrained(options: MeasureOptions) -> MeasureOptions:
+    """With the tolerances by which pre-training judges, unless others are given."""
+    tolerance, integer = options.tolerance, options.integer_tolerance
+    return replace(
+        options,
+        tolerance=TOLERANCE if tolerance is None else tolerance,
+        integer_tolerance=INTEGER_TOLERANCE if integer is None else integer,
+    )
 
 
 def _seed(example: Example, workspace: Workspace) -> int:

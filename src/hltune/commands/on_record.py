@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from hltune.machine.options import MeasureOptions
@@ -20,15 +20,16 @@ if TYPE_CHECKING:  # what tuning learns with comes with them, and `schedule` nee
     from hltune.tuning.rounds import Run
 
 
-def put_on_record(
-    finals: Finals, records: Sequence[Record], spec: PipelineSpec, machine: MachineId, workspace: Workspace
-) -> Record:
-    """The winner becomes `TUNED`; one that won a comparison before stays as it is until the next one."""
+def put_on_record(finals: Finals, spec: PipelineSpec, machine: MachineId, workspace: Workspace) -> Record:
+    """The winner becomes `TUNED`, unless there was no comparison and another one has won one before.
+
+    Returns what was left, or else what would have been: with `--keep` and `--only` that may be another schedule.
+    """
     record = finals.winner.record(TUNED, compared=finals.compared)
     assert record is not None
-    former = next((each for each in records if each.name == TUNED and each.schedule == record.schedule), None)
-    if former is not None and former.has_won and not finals.compared:
-        return former
+    former = _has_won(workspace.records(spec, machine))
+    if former is not None and not finals.compared:
+        return former if former.schedule == record.schedule else record
     workspace.replace(record, spec, machine)
     return record
 
@@ -71,18 +72,36 @@ def drop_refuted(
     return frozenset(refuted)
 
 
+def drop_once_wrong(run: Run, workspace: Workspace, progress: Progress) -> None:
+    """Drops the records of what the store knows to have been wrong, as `drop_refuted` does."""
+    tuner = run.tuner
+    known = [
+        (each.schedule, failure)
+        for each in workspace.records(tuner.subject.spec, run.machine)
+        if (failure := tuner.history.refuted(each.candidate)) is not None
+    ]
+    drop_refuted(known, tuner.subject.spec, run.machine, tuner.measure, workspace, progress)
+
+
 def _keep_best(run: Run, workspace: Workspace) -> str | None:
     """Puts the best by times of different moments on record, unless something better is; returns what people hear."""
     spec = run.tuner.subject.spec
-    records = run.tuner.allowed(workspace.records(spec, run.machine))
+    known = workspace.records(spec, run.machine)
+    records = [each for each in known if run.tuner.history.refuted(each.candidate) is None]
     best = next(iter(run.tuner.history.ranked(1, distinct=True)), None)
     if best is None or best.schedule in (None, Schedule()):
         return None
-    if any(each.name == TUNED and each.has_won for each in records):
+    if _has_won(records) is not None:  # whatever --keep and --only allow
         return None
-    cheaper = next((each for each in records if each.cost is not None and each.cost < best.cost), None)
+    allowed = run.tuner.allowed(records)
+    cheaper = next((each for each in allowed if each.cost is not None and each.cost < best.cost), None)
     if cheaper is not None:  # perhaps by a calmer moment, but nothing says that the other one is faster
         return f"nothing so far costs less than {cheaper.name} did, which stays the best on record"
     record = Record(name=TUNED, schedule=best.schedule, cost=best.cost, provenance=best.provenance, compared=False)
     workspace.replace(record, spec, run.machine)
     return f"the best so far is kept as `{TUNED}`, though compared with no other"
+
+
+def _has_won(records: Iterable[Record]) -> Record | None:
+    """What tuning left after a comparison."""
+    return next((each for each in records if each.name == TUNED and each.has_won), None)

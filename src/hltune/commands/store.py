@@ -5,22 +5,36 @@ from collections.abc import Generator
 from pathlib import Path
 
 from hltune.runtime.progress import Progress
-from hltune.samples.lock import lock_of, wait_until_free
+from hltune.samples.lock import WriterLock, lock_of
 from hltune.samples.writer import Store
 
 WAIT_S = 5.0
 """Seconds to wait for a run that may be about to end."""
 
 
-def check_store_is_free(path: Path, progress: Progress) -> None:
-    """Raises an `InputError` if another run writes to the store, which is timing, for who needs it only later."""
-    wait_until_free(lock_of(path), wait_s=WAIT_S, progress=progress)
+@contextlib.contextmanager
+def lock_store(path: Path, progress: Progress) -> Generator[WriterLock]:
+    """Keeps all others from writing to a store, for who opens it only later; leaves nothing if there is none then.
+
+    Raises:
+        InputError: another run writes to it, which is timing.
+    """
+    with contextlib.closing(WriterLock(lock_of(path), wait_s=WAIT_S, progress=progress)) as lock:
+        try:
+            yield lock
+        finally:
+            if not path.exists():
+                lock.remove()
 
 
 @contextlib.contextmanager
-def hold_store(path: Path, progress: Progress, *, todo: str) -> Generator[Store]:
-    """Opens a store to write to; whoever interrupts is told that the samples of this run are kept, and what to do."""
-    with Store(path, progress=progress, wait_s=WAIT_S) as store:
+def hold_store(path: Path, progress: Progress, *, todo: str, lock: WriterLock | None = None) -> Generator[Store]:
+    """Opens a store to write to; whoever interrupts is told that the samples of this run are kept, and what to do.
+
+    Args:
+        lock: of `lock_store`; None if nobody has locked it.
+    """
+    with Store(path, progress=progress, wait_s=WAIT_S, lock=lock) as store:
         try:
             yield store
         except KeyboardInterrupt:

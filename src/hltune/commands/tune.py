@@ -12,9 +12,9 @@ import numpy as np
 
 from hltune import __version__
 from hltune.commands.export import export_texts
-from hltune.commands.on_record import drop_refuted, leaving_something, put_on_record
+from hltune.commands.on_record import drop_once_wrong, drop_refuted, leaving_something, put_on_record
 from hltune.commands.place import begin_session, open_place
-from hltune.commands.store import check_store_is_free, hold_store
+from hltune.commands.store import hold_store, lock_store
 from hltune.commands.survivors import Survivors
 from hltune.commands.verification import verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
@@ -48,7 +48,7 @@ from hltune.values.machine_id import MachineId
 from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.default_weights import default_ranker, initial_weights, with_default_weights
-from hltune.workspace.records import Workspace
+from hltune.workspace.records import TUNED, Workspace
 from hltune.workspace.rows import Row
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
@@ -164,12 +164,12 @@ def tune(
         options = replace(options, workers=measure.elsewhere.threads)
     elif cluster is None:
         options = replace(options, lanes=lanes_for([each.spec for each in subjects], options.workers))
-    check_store_is_free(workspace.samples, progress)
     minutes = options.budget.minutes
-    begun_s = time.monotonic()
     total_s = math.inf if minutes is None else 60 * minutes
-    end_s = begun_s + total_s
     with contextlib.ExitStack() as stack:
+        lock = stack.enter_context(lock_store(workspace.samples, progress))  # no search is in vain, and none disturbs
+        begun_s = time.monotonic()
+        end_s = begun_s + total_s
         place = stack.enter_context(
             open_place(
                 target,
@@ -194,7 +194,7 @@ def tune(
                 verified_against(session, subject.spec, progress)
                 sessions.append((subject, session, given))
         todo = f"{options.again} goes on, and with --rounds 0 it compares what is known"
-        store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo))
+        store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo, lock=lock))
         runs: dict[str, Run] = {}
         stack.enter_context(leaving_something(runs, workspace, progress))
         for number, (subject, session, given) in enumerate(sessions):
@@ -203,6 +203,7 @@ def tune(
                 run = _open(subject, session, given, options, measure, workspace, store, pool, ranker, asked)
                 left_s = max(begun_s + _KNOWN_SHARE * total_s - now_s, _LEAST_KNOWN_SHARE * (end_s - now_s))
                 known = run.tuner.begin(progress, end_s=now_s + left_s / (len(sessions) - number))
+                drop_once_wrong(run, workspace, progress)
                 run.measured = len(known)
                 run.failures += [each for each in known if isinstance(each, Failure)]
                 run.repaired = count_repaired(known)
@@ -301,7 +302,7 @@ def _finish(
     progress.phase(f"{spec.name}: final comparison")
     key = (spec.content_hash, run.machine.key)
     best = tuner.history.ranked(options.finalists, distinct=True)
-    records = tuner.allowed(workspace.records(spec, run.machine))
+    records = tuner.allowed(workspace.records(spec, run.machine))  # a comparison is of what --keep and --only allow
     most = tuner.pace.finalists(end_s - began_s, side_by_side=run.session.side_by_side)
     if not most and not run.machine.unit.counted:  # what is counted needs no other one beside it
         progress.note(f"{spec.name}: no time for a final comparison; {options.again}, with --rounds 0, makes one")
@@ -313,17 +314,17 @@ def _finish(
         records,
         spec.name,
         cost=tuner.history.cost_of,
+        refuted=tuner.history.refuted,
         unit=run.machine.unit,
         most=most,
         told=lambda rows: _take_note(rows, run, measure, workspace, progress),
     )
     say_if_busy(run.session, spec.name, progress)
-    record = put_on_record(finals, records, spec, run.machine, workspace)
+    record = put_on_record(finals, spec, run.machine, workspace)
     if (taken := workspace.best(spec, run.machine)).schedule != record.schedule:
-        progress.note(
-            f"{spec.name}: `run` and `export` take {taken.name}, which has cost less; {options.again}, with --rounds "
-            "0, compares them"
-        )
+        why = "which won a comparison before" if taken.name == TUNED else "which has cost less"
+        again = f"{options.again}, with --rounds 0, compares them"
+        progress.note(f"{spec.name}: `run` and `export` take {taken.name}, {why}; {again}")
     finals = finals.knowing_twins(_twins(finals, tuner))
     folder = workspace.texts(spec, subject.target, measure.elsewhere and run.machine)
     return Tuned(

@@ -52,7 +52,7 @@ class LowerJob:
         """The text; a Failure of the stage `REFUSED` if Halide refuses the schedule."""
         import halide as hl
 
-        process.enter("lower", timeout_s=self.timeout_s)
+        process.enter("lower", timeout_s=self.timeout_s, one_thread=True)
         try:
             return lower(self.spec, self.schedule, self.target)
         except (HltuneError, hl.HalideError) as error:
@@ -91,7 +91,7 @@ def read(lower: LowerJob, process: Process, vector_bytes: int, make: Callable[[W
     text = lower.run(process)
     if isinstance(text, Failure):
         return text
-    process.enter("read", timeout_s=lower.timeout_s)
+    process.enter("read", timeout_s=lower.timeout_s, one_thread=True)
     sys.setrecursionlimit(_DEEPEST)
     try:
         program = parse_lowered(text, _names(lower.spec))

@@ -22,7 +22,7 @@ from hltune.cost_model.adams2019.scorer import evaluate
 from hltune.cost_model.adams2019.train import TrainingState, rescaled, train
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.dataset import Dataset
-from hltune.pretraining.replay import MOST_HELD_OUT, MOST_LEARNED, PREFIX, Replay, chosen
+from hltune.pretraining.replay import MOST_HELD_OUT, MOST_LEARNED, Replay, chosen
 from hltune.samples.reader import Reader
 from hltune.samples.results import minutes_without_pauses
 from hltune.values.machine_id import MachineId
@@ -107,8 +107,9 @@ def plan(
 def _gains(reader: Reader, machine: MachineId, minutes: Sequence[float]) -> dict[str, list[float]]:
     """By the name of each tuned pipeline, what its tuning had gained over the first beam search at these times."""
     found: dict[str, list[float]] = {}
+    random = {key for hashes in Replay(reader, machine).programs() for key in hashes}
     for key, name in reader.pipelines().items():
-        if name.startswith(PREFIX) or len(history := reader.history(key, machine.key)) < LEAST_TUNED:
+        if key in random or len(history := reader.history(key, machine.key)) < LEAST_TUNED:
             continue
         if (beam := reader.first_beam_cost(key, machine.key)) is None:
             continue

@@ -11,6 +11,7 @@ from hltune.cost_model.pretrained import Group
 from hltune.cost_model.programs import Programs
 from hltune.lowered.features import VERSION, decoded
 from hltune.machine.sensitivity import every_func_at_root
+from hltune.programs.program import is_program_name
 from hltune.samples.reader import Reader
 from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
@@ -18,8 +19,6 @@ from hltune.values.schedule_codec import schedule_hash
 
 HELD_OUT = 0.15
 """Share of the programs that no weights are ever trained on."""
-PREFIX = "program-"
-"""How the names of random programs begin."""
 MOST_LEARNED, MOST_HELD_OUT = 2000, 200
 """Programs that a checkpoint reads at most, half of them the newest ones."""
 
@@ -37,7 +36,9 @@ class Replay:
         Only of those of which something was measured on this machine.
         """
         here = self.reader.measured_on(self.machine.key)
-        hashes = [key for key, name in self.reader.pipelines().items() if name.startswith(PREFIX) and key in here]
+        named = [key for key, name in self.reader.pipelines().items() if is_program_name(name) and key in here]
+        tuned = self.reader.tuned() if named else set[str]()  # somebody's pipeline may have such a name
+        hashes = [key for key in named if key not in tuned]
         return [key for key in hashes if not is_held_out(key)], [key for key in hashes if is_held_out(key)]
 
     def unread(self) -> list[str]:

@@ -1,12 +1,22 @@
 """A random program, what people want to know of it, and the job that makes it from a seed."""
 
+import re
 from dataclasses import dataclass
 
 from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
 from hltune.values.pipeline import PipelineSpec
 
+TOLERANCE, INTEGER_TOLERANCE = 1e-2, 0
+"""Random expressions cancel out more often than those of people, and rounding then shows. All verdicts on random
+programs are by these, and so no part of what people gave."""
 _TIMEOUT_S = 30.0
+_NAME = re.compile(r"program-\d+(-\d+)?")
+
+
+def is_program_name(name: str) -> bool:
+    """It is what `ProgramJob.name` makes."""
+    return _NAME.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

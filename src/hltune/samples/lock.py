@@ -19,22 +19,6 @@ def lock_of(store: Path) -> Path:
     return file.with_name(f"{file.name}.lock")
 
 
-def wait_until_free(path: Path, *, wait_s: float, progress: Progress) -> None:
-    """Waits for another process that holds the lock at most ``wait_s``, and takes nothing: nothing is written.
-
-    Raises:
-        InputError: another process holds it.
-    """
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:  # nobody has ever held it, or who takes it will say why that cannot be
-        return
-    try:
-        _acquire(path, file, wait_s, progress)
-    finally:
-        os.close(file)
-
-
 class WriterLock:
     """Held until closed or until the process ends, however it ends.
 
@@ -49,22 +33,41 @@ class WriterLock:
             InputError: another process holds it, or the place cannot be written to.
         """
         self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise cannot_write(path, error) from None
-        with contextlib.ExitStack() as undo:
-            undo.callback(self.close)
-            _acquire(path, self._file, wait_s, progress)
-            _sign(self._file)
-            undo.pop_all()
+        self._file: int | None = None
+        while self._file is None or not _is_at(path, self._file):  # else who held it has removed it
+            self.close()
+            self._file = _open(path)
+            with contextlib.ExitStack() as undo:
+                undo.callback(self.close)
+                _acquire(path, self._file, wait_s, progress)
+                undo.pop_all()
+        _sign(self._file)
+
+    def remove(self) -> None:
+        """Removes the file, if it is still held, where nothing was written after all; `close` comes next."""
+        if self._file is not None:
+            self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Lets the next process write; closing again does nothing."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _open(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def _is_at(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
 
 
 def _acquire(path: Path, file: int, wait_s: float, progress: Progress) -> None:

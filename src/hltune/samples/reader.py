@@ -75,6 +75,12 @@ class Reader:
             AND machine_id = (SELECT id FROM machines WHERE key = ?))"""
         return {key for (key,) in self._rows(query, machine_key)}
 
+    def tuned(self) -> set[str]:
+        """Hashes of the pipelines that had a round of tuning, on any machine."""
+        query = """SELECT hash FROM pipelines WHERE EXISTS
+            (SELECT 1 FROM samples WHERE pipeline_id = pipelines.id AND round > 0)"""
+        return {key for (key,) in self._rows(query)}
+
     def spec(self, pipeline_hash: str) -> PipelineSpec | None:
         """A pipeline as it was when it was added; None if it was imported, without the algorithm."""
         row = self._row("SELECT name, spec, hlpipe FROM pipelines WHERE hash = ?", pipeline_hash)
@@ -175,6 +181,14 @@ class Reader:
             WHERE samples.id IN (SELECT id {OF} AND cost IS NULL)
             AND schedule_id NOT IN (SELECT schedule_id {OF} AND cost IS NOT NULL) GROUP BY schedule_id"""
         rows = self._rows(query, *2 * (pipeline_hash, machine_key))
+        return {key: Failure(stage=stage, kind=kind, message=message) for key, stage, kind, message, _ in rows}
+
+    def refuted(self, pipeline_hash: str, machine_key: str) -> dict[str, Failure]:
+        """How the outputs of schedules were wrong, the last time, by their hashes; whatever else came of them."""
+        query = f"""SELECT hash, failure_stage, failure_kind, failure_message, max(samples.id)
+            FROM samples JOIN schedules ON schedules.id = schedule_id
+            WHERE samples.id IN (SELECT id {OF} AND failure_kind = 'wrong output') GROUP BY schedule_id"""
+        rows = self._rows(query, pipeline_hash, machine_key)
         return {key: Failure(stage=stage, kind=kind, message=message) for key, stage, kind, message, _ in rows}
 
     def find(self, start: str, *, failed: bool = False) -> tuple[Found, ...]:

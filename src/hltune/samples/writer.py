@@ -42,13 +42,14 @@ class Store(Reader):
     `InputError`: the file is damaged, or the disk is full or read-only; what was there before stays.
     """
 
-    def __init__(self, path: Path, *, progress: Progress, wait_s: float) -> None:
+    def __init__(self, path: Path, *, progress: Progress, wait_s: float, lock: WriterLock | None = None) -> None:
         """Opens a store, or makes a new one, when no other process writes to it.
 
         Args:
             path: the file, usually `Workspace.samples`.
             progress: is told whom this waits for.
             wait_s: how long to wait for another writer.
+            lock: the store's own, if this process holds it already; it is closed with the store.
 
         Raises:
             InputError: another process still writes to it; the store is damaged, newer, or cannot be written to.
@@ -56,7 +57,7 @@ class Store(Reader):
         self.added = 0
         """Samples that it has added, without those that it has taken back."""
         self._machines: dict[MachineId, int] = {}
-        self._lock = WriterLock(lock_of(path), wait_s=wait_s, progress=progress)
+        self._lock = lock or WriterLock(lock_of(path), wait_s=wait_s, progress=progress)
         with contextlib.ExitStack() as undo:
             undo.callback(self._lock.close)
             if not path.exists():
@@ -219,10 +220,12 @@ class Store(Reader):
 
     @contextlib.contextmanager
     def _transaction(self) -> Generator[None]:
+        added = self.added
         try:
             with database.translated(self.path), self._connection:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield
         except BaseException:
             self._machines.clear()  # they may not be there, after all
+            self.added = added
             raise

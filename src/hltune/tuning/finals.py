@@ -87,18 +87,21 @@ def decide(
     where: str,
     *,
     cost: Callable[[Candidate], float | None] = lambda _: None,
+    refuted: Callable[[Candidate], Failure | None] = lambda _: None,
     unit: Unit = MILLISECONDS,
     most: int | None = None,
     told: Callable[[Sequence[Row]], None] = lambda _: None,
 ) -> Finals:
     """Measures the finalists: the references, the best schedules of the tuning, and what the workspace keeps.
 
-    References keep their names; those that have failed in this run are not repeated. What does not matter for the
+    References keep their names; those that have failed in this run are not repeated. What was ever wrong has failed,
+    even if it happens to be right now. What does not matter for the
     result stays away: what is far behind, or has failed before, and the last ones where there is time for few.
 
     Args:
         cost: what the store knows of a candidate, or else its record; the least of both counts if nothing works any
             more, for want of time.
+        refuted: how the store knows a candidate's outputs to have been wrong; None if they never were.
         unit: of such costs.
         most: how many there is time for; with none, the costs that the store knows decide, but who has won a
             comparison before stays the winner where costs are timed: the least time of many may be luck. What is
@@ -110,6 +113,8 @@ def decide(
         HltuneError: none of them works, or none but the default schedule.
     """
     finalists = _finalists(references, best, records)
+    wrong = {name: failure for name, (_, each) in finalists.items() if (failure := refuted(each)) is not None}
+    failed = {**wrong, **failed}
     kept = {each.label: each.cost for each in records}
     known = {name: kept.get(name) if (found := cost(each)) is None else found for name, (_, each) in finalists.items()}
     working = {name: value for name, value in known.items() if name not in failed}
@@ -132,6 +137,7 @@ def decide(
         }
         compared = unit.counted
     rows = [Row.of(name, *finalists[name], measurement) for name, measurement in {**failed, **measured}.items()]
+    rows = [_unless_refuted(row, refuted) for row in rows]
     rows = without_twins(rows, finalists.keys() - references.keys())
     seem = fastest_first(rows)
     former = _former(rows, records if compared else [each for each in records if each.has_won])
@@ -157,6 +163,13 @@ def decide(
         compared=compared,
         stays=rows[0] is not seem[0],
     )
+
+
+def _unless_refuted(row: Row, refuted: Callable[[Candidate], Failure | None]) -> Row:
+    """What was measured now may be repaired to what was wrong before."""
+    if row.candidate is None or row.cost is None or (failure := refuted(row.candidate)) is None:
+        return row
+    return replace(row, measurement=failure)
 
 
 def _former(rows: Sequence[Row], records: Sequence[Record]) -> str | None:
@@ -220,9 +233,7 @@ def _finalists(
         for each in best
         if each.schedule is not None
     ]
-    others += [
-        (each.label, each.name, Candidate(schedule=each.schedule, provenance=each.provenance)) for each in records
-    ]
+    others += [(each.label, each.name, each.candidate) for each in records]
     for name, finder, candidate in others:
         if candidate.schedule not in (known.schedule for _, known in found.values()):
             found[name] = (finder, candidate)

@@ -51,7 +51,9 @@ class History:
         named = store.named(*self._key)
         self._gone = {key for key, each in named.items() if not spec.has_base(each.base)}
         self._failures = store.last_failures(*self._key)
-        unknown = self._gone | {key for key, each in self._failures.items() if each.below(limits or {})}
+        self._refuted = store.refuted(*self._key)
+        slow = {key for key, each in self._failures.items() if each.below(limits or {})}
+        unknown = self._gone | (slow - self._refuted.keys())
         self._costs = {key: cost for key, cost in store.costs(*self._key).items() if key not in unknown}
         self._allowed = allowed
         self._outside = set[str]()  # what is known not to be allowed
@@ -115,6 +117,15 @@ class History:
         """Why a candidate's schedule failed, the last time; None if it has ever worked, or was not measured."""
         key = schedule_hash(candidate.schedule)
         return self._failures.get(key) if key in self else None
+
+    def refuted(self, candidate: Candidate) -> Failure | None:
+        """How outputs of a candidate, or of what it was repaired to, were wrong, if ever; None if they never were.
+
+        A race may be right most of the time, so that no later measurement makes up for it.
+        """
+        key = schedule_hash(candidate.schedule)
+        failure = self._refuted.get(self._repairs.get(key, key))
+        return failure and replace(failure, message=f"wrong output in an earlier measurement: {failure.message}")
 
     def ranked(self, count: int, *, distinct: bool) -> tuple[Ranked, ...]:
         """`Reader.best` of what is allowed, without what the author has written otherwise since then."""
@@ -216,8 +227,9 @@ class History:
             self._keep(candidate, replace(cost, repair=None), round_number=0)  # the candidate is the repaired one
 
     def refute(self, candidate: Candidate, failure: Failure) -> None:
-        """Keeps that the outputs of a candidate have turned out wrong, after all."""
-        self._keep(candidate, failure, round_number=0)
+        """Keeps that the outputs of a candidate have turned out wrong, after all, unless that is known."""
+        if self.refuted(candidate) is None:
+            self._keep(candidate, failure, round_number=0)
 
     def _keep(self, given: Candidate, measurement: Measurement, round_number: int) -> None:
         candidate = given.as_measured(measurement)
@@ -234,9 +246,11 @@ class History:
         number = self._store.add(sample)
         if candidate is not given:
             self._repairs[schedule_hash(given.schedule)] = sample.schedule_hash
-        wrong = isinstance(measurement, Failure) and measurement.is_wrong
-        known = None if wrong else self._costs.get(sample.schedule_hash)
-        new = measurement.value if isinstance(measurement, Cost) else None
+        if isinstance(measurement, Failure) and measurement.is_wrong:
+            self._refuted[sample.schedule_hash] = measurement
+        refuted = sample.schedule_hash in self._refuted
+        known = None if refuted else self._costs.get(sample.schedule_hash)
+        new = measurement.value if isinstance(measurement, Cost) and not refuted else None
         if isinstance(measurement, Failure) and known is None:
             self._failures[sample.schedule_hash] = measurement
         else:

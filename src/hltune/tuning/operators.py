@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 from hltune.search.operators import OPERATORS
 
@@ -25,6 +26,8 @@ _PRIOR = {
     "partition": 0.07,
 }
 """Share of successes that was seen in tuning a dozen pipelines."""
+_UNSEEN = fmean(_PRIOR.values())
+"""Of an operator that was not there then."""
 _PRIOR_TRIES = 20.0
 """So many tries of a pipeline's own say as much as these."""
 
@@ -66,4 +69,4 @@ class Successes:
 
     def _share(self, name: str) -> float:
         wins, tries = self.wins.get(name, 0), self.tries.get(name, 0)
-        return (wins + _PRIOR[name] * _PRIOR_TRIES) / (tries + _PRIOR_TRIES)
+        return (wins + _PRIOR.get(name, _UNSEEN) * _PRIOR_TRIES) / (tries + _PRIOR_TRIES)

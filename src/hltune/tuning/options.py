@@ -80,6 +80,12 @@ class TuneOptions:
         return f"the same command without {' and '.join(flags)}" if flags else "the same command"
 
     def __post_init__(self) -> None:
+        if self.search.memory_limit_bytes is not None:
+            raise InputError(
+                "tuning keeps to no memory limit, for mutants know none",
+                where="--memory-limit",
+                todo="leave it away, or search with `hltune schedule --memory-limit`",
+            )
         if self.discard and not self.fresh:
             raise InputError(
                 "samples are discarded only for a fresh start", where="--discard", todo="give --fresh as well"

@@ -208,12 +208,15 @@ class Tuner:
                     measured += self._measure_known(found, end_s, best=self.history.best_cost)
                 if time.monotonic() >= end_s:
                     break
+        measured += self._without_haste(steps, end_s)
         self.references |= self._found(steps, progress, short=short)
         measured += self._measure_known(default, end_s, best=self.history.best_cost)
         for key, candidate in self.references.items():
             if (failure := self._failures.get(schedule_hash(candidate.schedule))) is not None:
                 self.failed[key] = failure
                 progress.note(f"{name}: {key} failed. {failure}")
+            elif (failure := self.history.refuted(candidate)) is not None:
+                progress.note(f"{name}: {key} cannot win. {failure}")
             elif (failure := self.history.failure(candidate)) is not None:
                 progress.note(f"{name}: {key} failed in an earlier run. {failure}")
         self._saw(self.references.values())
@@ -231,15 +234,34 @@ class Tuner:
     ) -> list[Measurement]:
         """Measures and stores those that are new."""
         new = {key: each for each in candidates.values() if (key := schedule_hash(each.schedule)) not in self.history}
+        return self._take(new, end_s, best=best)
+
+    def _take(self, candidates: dict[str, Candidate], end_s: float, *, best: float | None) -> list[Measurement]:
         measured: list[Measurement] = []
         # Without any schedule that works, tuning would have nothing to go on with.
-        measuring = self.history.measure(self.session, new, best=best, end_s=end_s, until_one_works=True)
+        measuring = self.history.measure(self.session, candidates, best=best, end_s=end_s, until_one_works=True)
         with contextlib.closing(measuring) as measurements:
-            for key, measurement in self.pace.seen(measurements, at_once=len(new)):
+            for key, measurement in self.pace.seen(measurements, at_once=len(candidates)):
                 measured.append(measurement)
+                self._failures.pop(key, None)
                 if isinstance(measurement, Failure):
                     self._failures[key] = measurement
         return measured
+
+    def _without_haste(self, steps: list[Step], end_s: float) -> list[Measurement]:
+        """Measures again what each autoscheduler's largest search found, if it had less time than the options allow.
+
+        An autoscheduler is known by it, and that it compiles longer than others must not make a smaller search of it.
+        """
+        slow: dict[str, Candidate] = {}
+        for of_finder in by_finder(steps).values():
+            largest = of_finder[0].outcome
+            if not isinstance(largest, Candidate) or not self._fails(largest):
+                continue
+            failure = self.history.failure(largest)
+            if failure is not None and failure.stage == "compile" and failure.kind == "timeout" and not failure.flag:
+                slow[schedule_hash(largest.schedule)] = largest
+        return self._take(slow, end_s, best=None)
 
     def _found(self, steps: list[Step], progress: Progress, *, short: bool) -> dict[str, Candidate]:
         """What each autoscheduler found: by the largest of its searches whose schedule has not failed.
@@ -260,6 +282,11 @@ class Tuner:
                 progress.note(f"{self.subject.spec.name}: {finder} failed. {outcomes[-1]}")
                 continue
             found[finder] = next((each for each in candidates if not self._fails(each)), candidates[0])
+            if found[finder] is not candidates[0]:
+                rung = next(step.rung.label for step in of_finder if step.outcome is found[finder])
+                failure = self.history.failure(candidates[0]) or self.history.refuted(candidates[0])
+                known = f"{finder} is what {rung} found, for {of_finder[0].rung.label} failed"
+                progress.note(f"{self.subject.spec.name}: {known}. {failure}")
         if late:
             why = "no time, for known schedules take about a fifth of the minutes; give more --minutes to compare"
             progress.note(f"{self.subject.spec.name}: without {' and '.join(late)}: {why}")

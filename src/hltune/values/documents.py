@@ -46,7 +46,7 @@ class Format:
             name, version = document.pop("format"), document.pop("version")
             if name != self.name or version not in range(1, self.version + 1):
                 raise ValueError(f"format {name!r} version {version!r}")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self.damaged(where, f"{type(error).__name__}: {error}") from None
         return version, document
 

@@ -94,7 +94,7 @@ def read_written(path: Path) -> Written:
         raise InputError("this is a folder", where=str(path), expected="a schedule.json", todo="name a file") from None
     except OSError as error:
         raise InputError("cannot read the schedule", where=str(path), found=error.strerror) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError("not a schedule: no JSON", where=str(path), found=str(error)) from None
     except InputError as error:
         error.where = f"{path}: {error.where}" if error.where else str(path)

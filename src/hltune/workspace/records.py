@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from typing import Any, NamedTuple
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.files import write_bytes
 from hltune.values import provenance, schedule_codec
+from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.documents import Format
 from hltune.values.errors import InputError
@@ -43,6 +45,8 @@ _FORMAT = Format(
 TUNED = "tuned"
 """Name of the record that tuning leaves; there is one per pipeline and machine."""
 _ANY_HASH = "[0-9a-f]" * 8
+_LISTINGS = 3
+"""How often a folder is listed in which others replace files."""
 _ANY_KEY = "[0-9a-f]" * 12
 """Names of machines' directories."""
 
@@ -71,6 +75,11 @@ class Record:
     def has_won(self) -> bool:
         """It came first in a comparison, on this machine and under these conditions."""
         return self.compared and self.cost is not None
+
+    @property
+    def candidate(self) -> Candidate:
+        """The schedule and where it came from."""
+        return Candidate(schedule=self.schedule, provenance=self.provenance)
 
     @property
     def notes(self) -> Iterator[str]:
@@ -188,7 +197,8 @@ class Workspace:
         path = self._machine_directory(spec, machine) / f"{record.label}.json"
         if not record.doubt:
             with contextlib.suppress(InputError):
-                record = replace(record, doubt=_read(path, spec).record.doubt)
+                former = _read(path, spec)
+                record = replace(record, doubt=former.record.doubt if former else "")
         _write(path, record, spec, machine.document())
 
     def drop(self, schedule: Schedule, spec: PipelineSpec, machine: MachineId) -> set[str]:
@@ -203,7 +213,7 @@ class Workspace:
     def doubt(self, schedule: Schedule, spec: PipelineSpec, machine: MachineId) -> set[str]:
         """The same where outputs were wrong by tolerances that the user gave: other records stay, and say so."""
         doubted: set[str] = set()
-        for path, record, document in self._on(spec, machine):
+        for path, record, document, _ in self._on(spec, machine):
             if record.schedule != schedule:
                 continue
             doubted.add(record.name)
@@ -219,6 +229,8 @@ class Workspace:
         for path in sorted(self.directory(spec).glob(f"{_ANY_KEY}/*.json")):
             with contextlib.suppress(InputError):
                 kept = _read(path, spec)
+                if kept is None:
+                    continue
                 if path.parent.name == machine.key or {**kept.machine, "conditions": ""} == here:
                     yield kept
 
@@ -247,7 +259,7 @@ class Workspace:
                 found.setdefault(given, []).append(kept)
 
         def order(given: str) -> tuple[bool, int]:
-            return _only_images(given, spec), max(each.path.stat().st_mtime_ns for each in found[given])
+            return _only_images(given, spec), max(each.written_ns for each in found[given])
 
         return {
             given: _elsewhere(_fastest((each.record for each in found[given]), spec), given)
@@ -261,7 +273,13 @@ class Workspace:
         return _elsewhere(self.records(spec, machine.former), what)
 
     def _all(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
-        return [_read(path, spec).record for path in sorted(self._machine_directory(spec, machine).glob("*.json"))]
+        found: list[_Kept] = []
+        for _ in range(_LISTINGS):
+            paths = sorted(self._machine_directory(spec, machine).glob("*.json"))
+            found = [kept for path in paths if (kept := _read(path, spec)) is not None]
+            if len(found) == len(paths):  # else another process has replaced one meanwhile, and the new one counts
+                break
+        return [each.record for each in found]
 
     def best(self, spec: PipelineSpec, machine: MachineId) -> Record:
         """The schedule that tuning left after a comparison, or else the fastest one on record.
@@ -295,11 +313,12 @@ class Workspace:
 
 
 class _Kept(NamedTuple):
-    """A record's file, and what identifies the machine that it was measured on."""
+    """A record's file, what identifies the machine that it was measured on, and when it was written."""
 
     path: Path
     record: Record
     machine: dict[str, Any]
+    written_ns: int
 
 
 def _only_images(given: str, spec: PipelineSpec) -> bool:
@@ -334,9 +353,13 @@ def _write(path: Path, record: Record, spec: PipelineSpec, machine: dict[str, An
     write_bytes(path, _FORMAT.encode(document))
 
 
-def _read(path: Path, spec: PipelineSpec) -> _Kept:
+def _read(path: Path, spec: PipelineSpec) -> _Kept | None:
+    """A record; None if another process has removed it since it was listed."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data, written_ns = file.read(), os.fstat(file.fileno()).st_mtime_ns
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise _FORMAT.damaged(str(path), error.strerror) from None
     version, fields = _FORMAT.decode(data, where=str(path))
@@ -353,7 +376,7 @@ def _read(path: Path, spec: PipelineSpec) -> _Kept:
             doubt=str(fields.get("doubt", "")),
             compared=bool(fields.get("compared", True)),
         )
-        return _Kept(path=path, record=record, machine=dict(fields["machine"]))
+        return _Kept(path=path, record=record, machine=dict(fields["machine"]), written_ns=written_ns)
     except InputError as error:
         raise _FORMAT.damaged(str(path), str(error)) from None
     except (ValueError, KeyError, TypeError) as error:

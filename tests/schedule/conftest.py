@@ -8,7 +8,7 @@ from hltune.runtime.worker import Worker
 from hltune.values.pipeline import PipelineSpec
 from tests.schedule.plugin import ENVIRONMENT, MakeSpec
 
-NAMES = ("separable", "convolution", "channels", "two_outputs", "tuples", "histogram", "small", "odd_names")
+NAMES = ("separable", "convolution", "channels", "two_outputs", "tuples", "histogram", "small", "odd_names", "truth")
 
 
 @pytest.fixture(scope="session")

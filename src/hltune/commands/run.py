@@ -68,9 +68,7 @@ def run(
     return Ran(pipeline=subject.spec.name, schedule=name, files=tuple(filter(None, files)), sizes=sizes)
 
 
-def _check_scalars(
-    pipeline: SubjectOptions, subject: Subject, workspace: Workspace, measure: MeasureOptions
-) -> None:
+def _check_scalars(pipeline: SubjectOptions, subject: Subject, workspace: Workspace, measure: MeasureOptions) -> None:
     """Raises an `InputError` if -p gives what code is run with: to tuning, another value is another pipeline."""
     scalars = {argument.name for argument in subject.spec.inputs if isinstance(argument, ScalarArgument)}
     given = [f"{name}={value}" for name, value in pipeline.parameters if name in scalars]

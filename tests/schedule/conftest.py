@@ -8,7 +8,7 @@ from hltune.runtime.worker import Worker
 from hltune.values.pipeline import PipelineSpec
 from tests.schedule.plugin import ENVIRONMENT, MakeSpec
 
-NAMES = ("separable", "convolution", "channels", "two_outputs", "tuples", "histogram", "small", "odd_names", "truth")
+NAMES = ("separable", "convolution", "channels", "two_outputs", "tuples", "histogram", "small", "odd_names")
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def worker() -> Iterator[Worker]:
 
 @pytest.fixture(scope="session")
 def specs() -> dict[str, PipelineSpec]:
-    return dict(zip(NAMES, map(_spec, NAMES), strict=True))
+    return {name: _spec(name) for name in (*NAMES, "truth")}
 
 
 def _spec(name: str) -> PipelineSpec:

@@ -71,6 +71,22 @@ def apply(tmp_path: Path, place: Workspace) -> Apply:
     return apply
 
 
+def test_a_scalar_is_given_to_the_run_and_not_to_the_pipeline(place: Workspace, tmp_path: Path) -> None:
+    """To the pipeline it would be another estimate, for which nobody has found a schedule."""
+    with pytest.raises(InputError) as caught:
+        run(
+            SubjectOptions(pipeline=str(TESTS / COUNTED), target="host", parameters=(("divisor", "3"),)),
+            schedule=None,
+            outputs=((None, tmp_path / "hist.npy"),),
+            output_sizes=(),
+            workspace=place,
+            measure=MeasureOptions(threads=2),
+            inputs=Inputs(images=((None, tmp_path / "in.png"),)),
+            progress=Silent(),
+        )
+    assert caught.value.where == "-p divisor=3" and "give -i divisor=3" in str(caught.value)
+
+
 def test_an_output_is_written_by_its_name(apply: Apply, tmp_path: Path) -> None:
     file = tmp_path / "hist.npy"
     ran = apply(COUNTED, ("histogram", file), scalars=(("divisor", 3),))

@@ -86,6 +86,39 @@ def test_single_elements_may_differ_by_anything_where_that_was_seen() -> None:
     assert text is not None and "allowed is" in text and "--integer-tolerance" in text
 
 
+def test_nothing_is_off_by_more_than_its_type_holds() -> None:
+    """What may be off by all that bytes can be may be any value; who is wrong in more places is found."""
+    expected = np.where(_integers() > 127, np.uint8(255), np.uint8(0))
+    tolerance = measured("o", expected, [("again", _nudged(expected, 10, by=255))])
+    assert max(tolerance.levels) < 255
+    assert tolerance.text == "equal, but 0.55% of the elements may be any value"
+    assert difference(_nudged(expected, 20, by=255), expected, tolerance) is None
+    assert difference(_nudged(expected, 60, by=255), expected, tolerance) is not None
+    for wrong in (np.roll(expected, 1, 0), np.zeros_like(expected), 255 - expected):
+        assert difference(wrong, expected, tolerance) is not None
+    row = expected.copy()
+    row[3] = row[4]
+    assert difference(row, expected, tolerance) is not None
+
+
+def test_each_share_of_elements_has_its_amount() -> None:
+    expected = np.full((64, 96), 1000, np.int32)
+    noisy = expected + np.tile(np.array([0, 1, 2], np.int32), (64, 32))
+    noisy[::16, 5] += 8
+    tolerance = measured("o", expected, [("again", noisy)])
+    assert tolerance.text == ("off by 3 at most, but 2% of the elements may be off by up to 7, and 0.26% by up to 31")
+    assert measured("o", expected, [("again", _nudged(expected, 30))]).text == (
+        "equal, but 1.5% of the elements may be off by up to 3"
+    )
+    floats = expected.astype(np.float32)
+    again = measured("f", floats, [("again", floats * np.float32(1.0002))])
+    assert again.text == "a relative 0.002"
+    truths = _integers() > 128
+    assert measured("t", truths, [("again", _nudged(truths, 30, by=True))]).text == (
+        "equal, but 1.5% of the elements may be any value"
+    )
+
+
 def test_what_differs_wildly_everywhere_is_chaotic() -> None:
     expected = _integers()
     tolerance = measured("o", expected, [("again", _integers(1))])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import halide as hl
 import pytest
 
-from hltune.pipeline.foreign import check_all_is_halide
+from hltune.pipeline.foreign import check_all_is_halide, effect_notes
 from hltune.pipeline.operations import c_functions
-from hltune.pipeline.serialized import read_pipeline
+from hltune.pipeline.serialized import SerializedPipeline, read_pipeline
 from hltune.values.errors import InputError
 
 UNARY = """
@@ -40,6 +40,14 @@ def test_the_functions_of_halides_runtime_are_no_others(kind: hl.Type) -> None:
     called = c_functions(hlpipe)
     assert len(called) > 15
     check_all_is_halide(read_pipeline(hlpipe, where="here"), called, where="here")
+
+
+def test_funcs_have_the_names_that_all_else_calls_them_by() -> None:
+    """Halide's second blur is blur$1; in loop nests and schedules it is blur_1."""
+    found = SerializedPipeline(outputs=(), extern=(("blur$1", "filter"),), traced=("blur$1", "edge$2"))
+    assert effect_notes(found, ())[0].startswith("blur_1, edge_2 is traced")
+    with pytest.raises(InputError, match="stage blur_1 is extern"):
+        check_all_is_halide(found, (), where="here")
 
 
 @pytest.mark.parametrize("name", ["tone_f32", "my_sqrt_f32", "sqrt", "sqrt_f32_fast", "curve_f64"])

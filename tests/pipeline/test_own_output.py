@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hltune.pipeline.cpp_check import check_same
+from hltune.pipeline.cpp_check import check_same, once
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import parse_source
 from hltune.runtime.worker import Process, Worker
@@ -216,6 +217,43 @@ def test_sums_in_an_order_of_their_own_are_no_difference(load: Load, file: str) 
     spec = load(file)
     assert spec.notes == ()
     assert spec.manual is not None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Two processes that do one thing; what came of them, or why that is not known."""
+
+    busy: bool
+    patience_s: float = 60.0
+
+    def run(self, process: Process) -> list[Any] | str:
+        from hltune.pipeline.own_output import outcomes_of
+
+        def work() -> list[bytes]:
+            while self.busy:
+                pass
+            time.sleep(1.5)
+            return []
+
+        process.enter("run", timeout_s=120)
+        return outcomes_of([lambda: work] * 2, cpu_s=1, patience_s=self.patience_s)
+
+
+def test_the_processors_time_is_limited_and_not_that_of_a_busy_computer() -> None:
+    with Worker() as worker:
+        assert worker.run(Beside(busy=True)) == "running both takes more than 1 s of processor time"
+        assert worker.run(Beside(busy=False)) == [[], []]
+        assert "takes more than 0.1 s, for the machine is busy" in worker.run(Beside(busy=False, patience_s=0.1))
+
+
+def test_what_would_be_said_again_is_remembered(tmp_path: Path) -> None:
+    notes = iter(["by chance", "for ever"])
+
+    def said(name: str) -> str | None:
+        return once(tmp_path / name, lambda: next(notes), is_lasting=lambda note: note == "for ever")
+
+    assert [said("one"), said("one"), said("one")] == ["by chance", "for ever", "for ever"]
+    assert once(tmp_path / "two", lambda: None) is once(tmp_path / "two", lambda: "late") is None
 
 
 def test_what_was_checked_is_not_checked_again(tmp_path: Path) -> None:

@@ -241,6 +241,19 @@ def test_a_function_that_lacks_a_value(load: Load) -> None:
     assert "-p size=VALUE" in text
 
 
+_HELPER = "import halide as hl\ndef helper():\n    pass\ndef blur(radius: int) -> hl.Func:\n    return hl.Func()\n"
+
+
+def test_a_helper_is_not_taken_for_the_pipeline_that_needs_a_value(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "helped.py"
+    file.write_text(_HELPER)
+    text = message(load, file)
+    assert "function blur needs a value for radius" in text and "-p radius=VALUE" in text
+    assert "function helper does not return a pipeline" in message(load, f"{file}:helper")
+    file.write_text(f"{_HELPER}def sharpen(size: int) -> hl.Func:\n    return hl.Func()\n")
+    assert "found: blur, sharpen" in message(load, file)
+
+
 def test_a_given_value_makes_a_function_callable(load: Load) -> None:
     assert load("bad/needs_parameter.py:pipeline", p=("size=3", "scale=2")).name == "pipeline"
 

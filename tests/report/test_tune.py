@@ -84,7 +84,27 @@ def test_what_is_counted_is_compared_by_what_the_store_knows() -> None:
     assert "1.50 times as fast as your own schedule\nblur: the final comparison\n" in text
     assert "spread" not in text and "side" not in text and "moment" not in text
     assert re.search(r"runner-up costs +1\.50 times as much\n", text)
-    assert re.search(r"stock Adams2019 costs +not counted: it failed, is far behind, or time was short\n", text)
+    assert re.search(r"stock Adams2019 costs +not counted: it took no part\n", text)
+
+
+@pytest.mark.parametrize(
+    ("rows", "left_out", "compared", "said"),
+    [
+        ((), ("adams2019", "default"), True, ("there was no time for others", "there was no time for it")),
+        ((), (), True, ("nothing else was tried", "it took no part")),
+        ((row("adams2019", CRASH),), (), True, ("all others failed", "it failed")),
+        ((row("adams2019", cost(2e-3)),), (), False, ("there was no time for a comparison",) * 2),
+        ((row("adams2019", cost(2e-3)),), (), True, ("too few turns",) * 2),
+    ],
+)
+def test_the_reason_for_no_ratio_is_the_one_of_this_run(
+    rows: tuple[Row, ...], left_out: tuple[str, ...], compared: bool, said: tuple[str, str]
+) -> None:
+    winner = row("tuned-0123abcd", cost(1e-3), finder="tuned")
+    finals = Finals(rows=(winner, *rows), to_runner_up=None, to_baseline=None, left_out=left_out, compared=compared)
+    text = shown(lambda console: report.print_tuned(console, replace(TUNED, finals=finals), ()))
+    for name, reason in zip(("runner-up costs", "stock Adams2019 costs"), said, strict=True):
+        assert re.search(rf"{name} +not measured beside the winner: {reason}\n", text)
 
 
 def test_several_pipelines(snapshot: SnapshotAssertion) -> None:

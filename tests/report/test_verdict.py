@@ -122,3 +122,16 @@ def test_the_own_schedule_is_in_the_table_of_searches(tried: int, manual: Measur
     result = replace(result, manual=manual, tried=result.tried[:tried])
     text = shown(lambda console: print_scheduled(console, result))
     assert re.search(line, text, re.MULTILINE), text
+
+
+@pytest.mark.parametrize(
+    ("left_out", "text"),
+    [
+        (("default", "mullapudi2016"), "your own schedule works; nothing else was tried, for want of time"),
+        ((), "your own schedule works; nothing else was tried"),
+    ],
+)
+def test_what_was_not_tried_has_not_failed(left_out: tuple[str, ...], text: str) -> None:
+    rows = [row("manual", cost(1.0)), row("manual-part", cost(0.9))]
+    verdict = Verdict.of(rows, left_out=left_out)
+    assert verdict is not None and verdict.text == text

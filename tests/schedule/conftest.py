@@ -19,7 +19,7 @@ def worker() -> Iterator[Worker]:
 
 @pytest.fixture(scope="session")
 def specs() -> dict[str, PipelineSpec]:
-    return dict(zip(NAMES, map(_spec, NAMES), strict=True))
+    return {name: _spec(name) for name in (*NAMES, "truth")}
 
 
 def _spec(name: str) -> PipelineSpec:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import halide as hl
 
 from hltune.pipeline.build import spec_of
-from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
+from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec, ScalarArgument
 
 PIPELINES: dict[str, Callable[[], PipelineSpec]] = {}
 
@@ -145,3 +145,13 @@ def odd_names() -> PipelineSpec:
     second[y, z] = first[z, y] * first[z, y + 1]
     output[x, y] = second[y, x] + second[y, x + 1]
     return _spec("odd--names", [output], [_box(640, 480)], input=("float32", _box(642, 482)))
+
+
+@_register
+def truth() -> PipelineSpec:
+    """A scalar is a bool."""
+    x = hl.Var("x")
+    flag, output = hl.Param(hl.Bool(), "flag", True), hl.Func("output")
+    output[x] = hl.select(flag, x, -x)
+    argument = ScalarArgument(name="flag", dtype="bool", estimate=True)
+    return spec_of("truth", hl.serialize_pipeline(hl.Pipeline(output)), [argument], [_box(64)])

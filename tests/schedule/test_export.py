@@ -46,6 +46,22 @@ def test_parameters_have_names_that_c_takes(tmp_path: Path) -> None:
     assert with_legal_names(header, "other") == header
 
 
+@pytest.mark.parametrize("language", ["c", "c++"])
+def test_a_header_knows_what_a_bool_is(
+    worker: Worker, specs: dict[str, PipelineSpec], tmp_path: Path, language: str
+) -> None:
+    """That is no type of C before C23."""
+    spec = specs["truth"]
+    schedule = parse_schedule("output.compute_root();", spec.funcs)
+    job = CompileJob(spec=spec, schedule=schedule, target="host", directory=tmp_path, function_name="truth")
+    header = worker.run(job)[2]
+    assert "(bool _flag" in header.read_text()
+    standard = {"c": "-std=c11", "c++": "-std=c++17"}[language]
+    main = f'#include "{header.name}"\nint call(struct halide_buffer_t *o) {{ return truth(1, o); }}\n'
+    command = ["cc", "-x", language, standard, "-fsyntax-only", "-Werror", "-I", tmp_path, "-"]
+    subprocess.run(command, input=main, text=True, check=True)
+
+
 def test_compiling_again_replaces_the_files(worker: Worker, job: CompileJob) -> None:
     header = worker.run(job)[2]
     header.write_text("old")

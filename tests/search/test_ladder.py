@@ -277,3 +277,9 @@ def test_forecasts_follow_the_largest_search_that_ended() -> None:
     assert forecast.seconds(160) == pytest.approx(80.0)
     forecast.saw(beams(LAST)[-1], TIMEOUT, 320.0)
     assert forecast.seconds(160) == pytest.approx(320.0)
+
+
+def test_what_was_found_has_one_name_everywhere() -> None:
+    """The one that it has on record comes first."""
+    assert Rung(finder="ranked", label="mutant 1", searches=()).title == "ranked (mutant 1)"
+    assert Rung(finder="li2018", label="li2018", searches=()).title == "li2018"

@@ -13,6 +13,7 @@ from hltune.runtime.files import check_file
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
 from hltune.values.errors import InputError
+from hltune.values.pipeline import ScalarArgument
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 
@@ -49,6 +50,8 @@ def run(
     """
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
+    if schedule is None:
+        _check_scalars(pipeline, subject, workspace, measure)
     name, directives, *_ = choose_one(subject, schedule, workspace, identify(subject.target, measure), progress)
     progress.phase(f"compiling and running {subject.spec.name}")
     files = _files(subject, outputs)
@@ -64,6 +67,21 @@ def run(
     with Worker(environment=measure.environment) as worker:
         sizes = worker.run(job)
     return Ran(pipeline=subject.spec.name, schedule=name, files=tuple(filter(None, files)), sizes=sizes)
+
+
+def _check_scalars(pipeline: SubjectOptions, subject: Subject, workspace: Workspace, measure: MeasureOptions) -> None:
+    """Raises an `InputError` if -p gives what code is run with: to tuning, another value is another pipeline."""
+    scalars = {argument.name for argument in subject.spec.inputs if isinstance(argument, ScalarArgument)}
+    given = [f"{name}={value}" for name, value in pipeline.parameters if name in scalars]
+    if not given or workspace.records(subject.spec, identify(subject.target, measure)):
+        return
+    first, instead = (" ".join(f"{flag} {each}" for each in given) for flag in ("-p", "-i"))
+    raise InputError(
+        "no schedule was found with these values, which the pipeline takes when it runs",
+        where=first,
+        expected=instead,
+        todo=f"give {instead} in place of {first}; a schedule is for any value",
+    )
 
 
 def _files(subject: Subject, outputs: tuple[tuple[str | None, Path], ...]) -> tuple[Path | None, ...]:

@@ -183,7 +183,7 @@ def schedule(
         except KeyboardInterrupt:
             if (best := attempt.best()) is not None and best.cost is not None:
                 files = ", ".join(map(str, keep(best, attempt.tried).files))
-                progress.note(f"interrupted: the best schedule so far, {best.step.rung.label}, is kept in {files}")
+                progress.note(f"interrupted: the best schedule so far, {best.step.rung.title}, is kept in {files}")
             raise
         finally:
             drop_refuted(attempt.measured(), subject.spec, identity, measure, workspace, progress)

@@ -38,6 +38,10 @@ _WILD_SHARE, _WILD_SLICE_SHARE = 0.02, 0.5
 _WILD_FLOAT, _WILD_INTEGER = 0.1, 1 / 16
 """What is wild: relative to the value, and to the range of the output's values; of a small output, with 0 in it."""
 
+_MOST_STEPS = 4
+"""So many shares of elements have their amounts said."""
+_ALL = "100%"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
@@ -200,11 +204,16 @@ def _levels(expected: Array) -> tuple[float, ...]:
         wild, bits = _wild(expected), _LEAST_INTEGER_BITS
         while 2**bits - 1 < wild:  # else nothing that these values differ by would be wild
             bits += 1
-        return tuple(float(2**each - 1) for each in range(bits + 1))
+        return tuple(float(2**each - 1) for each in range(min(bits + 1, _bits(expected))))
     found = [FLOAT_TOLERANCE[expected.dtype.itemsize] / _FLOAT_STEP]
     while found[-1] < _LARGEST_FLOAT_LEVEL:
         found.append(found[-1] * _FLOAT_STEP)
     return tuple(found)
+
+
+def _bits(expected: Array) -> int:
+    """No two integers are farther apart than all these say, and no two bytes, which truths are in memory."""
+    return 8 * expected.dtype.itemsize
 
 
 def _sizes(expected: Array) -> Counts:
@@ -248,18 +257,37 @@ def _wild(expected: Array) -> float:
 
 
 def _text(allowed: Counts, levels: Sequence[float], expected: Array) -> str:
-    """How many elements may differ at all, and how many by most."""
-    first = 1 if expected.dtype.kind == "f" else 0
-    rows = [number for number in range(first, len(levels)) if allowed[number, 0]]
-    base = amount(levels[first], expected) if first else "equal"
-    if not rows:
+    """How much all elements may be off, and how much more smaller and smaller shares of them may be."""
+    (first, most), *more = _steps(allowed, levels, expected) or [(_ALL, None)]
+    if most is None and first == _ALL:
+        return amount(levels[1], expected) if expected.dtype.kind == "f" else "equal"
+    if first != _ALL:
+        base, more = "equal", [(first, most), *more]
+    else:
+        base = str(most) if expected.dtype.kind == "f" else f"off by {most} at most"
+    if not more:
         return base
-    last = rows[-1]
-    many, few = (_percent(allowed[row, 0] / max(1, expected.size)) for row in (rows[0], last))
-    most = "by anything" if last + 1 == len(levels) else f"by up to {amount(levels[last + 1], expected)}"
-    if last == rows[0]:
-        return f"{base}, but {many} of the elements may be off {most}"
-    return f"{base}, but {many} of the elements may be off, and {few} {most}"
+    said = [f"{share} may be any value" if most is None else f"{share} by up to {most}" for share, most in more]
+    share, most = more[0]
+    said[0] = f"{share} of the elements may be {'any value' if most is None else f'off by up to {most}'}"
+    return f"{base}, but " + (", ".join(said[:-1]) + ", and " if said[1:] else "") + said[-1]
+
+
+def _steps(allowed: Counts, levels: Sequence[float], expected: Array) -> list[tuple[str, str | None]]:
+    """Shares of the elements, from large to small, and how much these may be off; None if they may be anything.
+
+    Of many, some are left out, and the shares before them have the amounts of those.
+    """
+    shares = [_percent(count / max(1, expected.size)) for count in allowed[:, 0] if count]
+    rows = [row for row, share in enumerate(shares) if not row or share != shares[row - 1]]
+    anything = 1 if expected.dtype.kind == "b" else len(levels)
+    if len(rows) > _MOST_STEPS:
+        rows = [*rows[: _MOST_STEPS - 1], rows[-1]]
+    ends = [*rows[1:], len(shares)] if rows else []
+    return [
+        (shares[row], None if end >= anything else amount(levels[end], expected))
+        for row, end in zip(rows, ends, strict=True)
+    ]
 
 
 def _reason(seen: Mapping[str, _Seen], expected: Array) -> str:

@@ -12,7 +12,7 @@ from hltune.pipeline.images import Array
 from hltune.pipeline.operations import reduction_extents
 from hltune.pipeline.pitches import output_pitches
 from hltune.pipeline.prefetches import Prefetch, take_prefetches
-from hltune.pipeline.serialized import read_pipeline
+from hltune.pipeline.serialized import plain_name, read_pipeline
 from hltune.pipeline.serialized_schedule import free_variables_of_updates
 from hltune.values.errors import InputError
 from hltune.values.pipeline import (
@@ -91,11 +91,6 @@ def _prefetch(pipeline: hl.Pipeline, prefetches: Sequence[Prefetch], images: Map
         if image is not None:
             strategy = hl.PrefetchBoundStrategy(each.strategy)
             stage.prefetch(image, hl.Var(each.at), hl.Var(each.from_), each.offset, strategy)
-
-
-def plain_name(name: str) -> str:
-    """A name of Halide's as it stands in source text: the schedulers print ``$`` as ``_``."""
-    return name.replace("$", "_")
 
 
 def expression_text(expr: hl.Expr) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hltune.pipeline.layout import layout_of, middle
+from hltune.runtime.files import write_bytes
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 
@@ -62,15 +63,16 @@ def digest(spec: PipelineSpec, *words: str) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def once(done: Path, check: Callable[[], str | None]) -> str | None:
-    """What a check says; one that says nothing leaves a file, and is not made again."""
-    if done.exists():
-        return None
+def once(
+    done: Path, check: Callable[[], str | None], *, is_lasting: Callable[[str], bool] = lambda _: False
+) -> str | None:
+    """What a check says; one that says nothing, or would say the same again, leaves a file, and is not made again."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return done.read_text() or None
     note = check()
-    if note is None:
-        with contextlib.suppress(OSError):  # what cannot be remembered is checked again
-            done.parent.mkdir(parents=True, exist_ok=True)
-            done.touch()
+    if note is None or is_lasting(note):
+        with contextlib.suppress(InputError):  # what cannot be remembered is checked again
+            write_bytes(done, (note or "").encode())
     return note
 
 

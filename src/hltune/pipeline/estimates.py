@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput
-from hltune.pipeline.build import plain_name
 from hltune.pipeline.images import check_axes, read_array
 from hltune.pipeline.pitches import promised_pitches
-from hltune.pipeline.serialized import SerializedOutput
+from hltune.pipeline.serialized import SerializedOutput, plain_name
 from hltune.pipeline.source import Examples, Source, parse_number
 from hltune.values.errors import InputError
 from hltune.values.pipeline import (

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from hltune.pipeline.serialized import SerializedPipeline
+from hltune.pipeline.serialized import SerializedPipeline, plain_name
 from hltune.values.errors import InputError
 
 _PRINT = "halide_print"
@@ -25,7 +25,7 @@ def check_all_is_halide(found: SerializedPipeline, called: Collection[str], *, w
         InputError: a C function computes a stage, or takes part in one.
     """
     if found.extern:
-        name, function = found.extern[0]
+        name, function = plain_name(found.extern[0][0]), found.extern[0][1]
         raise InputError(
             f"stage {name} is extern: the C function {function} computes it",
             where=where,
@@ -50,7 +50,9 @@ def effect_notes(found: SerializedPipeline, called: Collection[str]) -> list[str
         "written to a file (debug_to_file)": found.dumped,
     }
     notes = [
-        f"{', '.join(names)} is {what}: times include that, so leave it out" for what, names in effects.items() if names
+        f"{', '.join(map(plain_name, names))} is {what}: times include that, so leave it out"
+        for what, names in effects.items()
+        if names
     ]
     if _PRINT in called:
         notes.append("values are printed (print or print_when): times include that, so leave it out")

@@ -75,16 +75,16 @@ class LoadJob:
         if separated.racy:  # it may differ from itself
             return spec
         own = replace(spec, manual=loaded.hlpipe) if separated.scheduled else spec
-        note = self._compare(loaded, own, scheduled=separated.scheduled)
+        note = self._compare(process, loaded, own, scheduled=separated.scheduled)
         return replace(spec, notes=(*spec.notes, *([note] if note else [])))
 
-    def _compare(self, loaded: Algorithm, spec: PipelineSpec, *, scheduled: bool) -> str | None:
+    def _compare(self, process: Process, loaded: Algorithm, spec: PipelineSpec, *, scheduled: bool) -> str | None:
         """The first check: the spec computes what the user's process computes; once for each text of the file.
 
         Says why that was not possible, if so.
         """
         from hltune.pipeline.cpp_check import digest, once
-        from hltune.pipeline.own_output import check_own_output
+        from hltune.pipeline.own_output import CHECK_S, check_own_output, is_lasting
 
         where = self.source.location
         if loaded.check is not None:
@@ -93,7 +93,9 @@ class LoadJob:
             return None
         text = Path(where).read_text(errors="replace") if self.source.kind == "python" else where
         done = self.cache / f"same-{digest(spec, text, halide_version())}"
-        return once(done, partial(check_own_output, loaded.own, spec, scheduled=scheduled, where=where))
+        process.enter("compare with the file's process", timeout_s=CHECK_S)
+        check = partial(check_own_output, loaded.own, spec, scheduled=scheduled, where=where)
+        return once(done, check, is_lasting=is_lasting)
 
     def _algorithm(self, process: Process) -> Algorithm:
         from hltune.pipeline.cpp_source import load_cpp_file

@@ -6,7 +6,7 @@ from itertools import zip_longest
 import halide as hl
 
 from hltune.pipeline.algorithm import Algorithm
-from hltune.pipeline.serialized import read_pipeline
+from hltune.pipeline.serialized import plain_name, read_pipeline
 from hltune.pipeline.serialized_schedule import ALLOWS_RACES, MEMOIZES, funcs_that, read_plans
 from hltune.pipeline.strip import strip_schedule
 from hltune.values.errors import HltuneError
@@ -49,7 +49,7 @@ def separate(loaded: Algorithm, *, where: str) -> Separated:
     found = _separate(loaded, where=where)
     if found.manual is None:
         return found
-    saying = {each: ", ".join(funcs_that(each, found.manual, where=where)) for each in _NOT_MEASURED}
+    saying = {each: ", ".join(map(plain_name, funcs_that(each, found.manual, where=where))) for each in _NOT_MEASURED}
     notes = [
         f"your own schedule is left out: {_NOT_MEASURED[each].format(funcs=funcs)}"
         for each, funcs in saying.items()

@@ -9,6 +9,7 @@ and the first once more with another byte, which must not matter.
 import contextlib
 import multiprocessing
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -30,7 +31,13 @@ from hltune.runtime.worker.child import die_with_parent
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
 
-_LIMIT_S = 30.0
+_CPU_S = 30
+"""Of the processor's time each may take so much: a busy computer gives it in several times as long."""
+_PATIENCE_S = 90.0
+"""So long is waited for each way, whatever it does."""
+CHECK_S = 330.0
+"""What all of it takes at most."""
+_TOO_LONG = "running both takes more than {cpu_s} s of processor time"
 _EXTENT = 16
 """Of each dimension of an output, so much is computed, unless the pipeline demands all of it."""
 _WAYS = ((False, 128), (True, 128), (True, 1))
@@ -44,7 +51,8 @@ _BYTE, _OTHER_BYTE = 0x7F, 0x80
 
 Outcome = list[bytes] | str
 """What a run computed, or why it failed."""
-_Prepare = Callable[[], Callable[[], Outcome]]
+Prepare = Callable[[], Callable[[], Outcome]]
+"""Makes ready what is to run."""
 
 
 class _Outcomes(NamedTuple):
@@ -117,6 +125,11 @@ def check_own_output(own: Own, spec: PipelineSpec, *, scheduled: bool, where: st
     return None
 
 
+def is_lasting(note: str) -> bool:
+    """Whether `check_own_output` would say the same again."""
+    return note.endswith(_TOO_LONG.format(cpu_s=_CPU_S))
+
+
 def _difference(mine: Outcome, specs: Outcome) -> str:
     if isinstance(mine, str) or isinstance(specs, str):
         one, other = (each.strip() if isinstance(each, str) else "it runs" for each in (mine, specs))
@@ -156,14 +169,35 @@ def _in_forks(own: Own, spec: PipelineSpec, *, scheduled: bool, whole: bool, row
         prepared = [partial(mine, _BYTE), partial(specs, _BYTE), partial(mine, _OTHER_BYTE)]
     else:
         prepared = [partial(mine, None), partial(specs, None)]
-    end_s = time.monotonic() + _LIMIT_S
+    outcomes = outcomes_of(prepared)
+    if isinstance(outcomes, str):
+        return outcomes
+    return _Outcomes(*outcomes[:2], refilled=outcomes[2 if undefined else 0])
+
+
+def outcomes_of(
+    prepared: Sequence[Prepare], *, cpu_s: int = _CPU_S, patience_s: float = _PATIENCE_S
+) -> list[Outcome] | str:
+    """What came of each, in a fork of its own; why nothing is known of one of them, if so.
+
+    Args:
+        cpu_s: what each may take of the processor's time.
+        patience_s: how long is waited for all.
+    """
+    end_s = time.monotonic() + patience_s
     with contextlib.ExitStack() as stack:
-        forks = [stack.enter_context(_fork(each)) for each in prepared]
+        forks = [stack.enter_context(_fork(each, cpu_s)) for each in prepared]
         try:
-            outcomes = [_received(connection, process, end_s) for connection, process in forks]
+            found: list[Outcome] = []
+            for connection, process in forks:
+                if not connection.poll(max(0.0, end_s - time.monotonic())):
+                    return (
+                        f"running both takes more than {patience_s:g} s, for the machine is busy or one of them waits"
+                    )
+                found.append(_received(connection, process, cpu_s))
+            return found
         except _NoOutcomeError as error:
             return str(error)
-    return _Outcomes(*outcomes[:2], refilled=outcomes[2 if undefined else 0])
 
 
 class _NoOutcomeError(Exception):
@@ -171,11 +205,11 @@ class _NoOutcomeError(Exception):
 
 
 @contextlib.contextmanager
-def _fork(prepare: _Prepare) -> Generator[tuple[Connection, BaseProcess]]:
+def _fork(prepare: Prepare, cpu_s: int) -> Generator[tuple[Connection, BaseProcess]]:
     """A process that prepares a run and sends what came of it; it ends with the context."""
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe(duplex=False)
-    process = fork.Process(target=_send, args=(there, prepare, os.getpid()), daemon=True)
+    process = fork.Process(target=_send, args=(there, prepare, cpu_s, os.getpid()), daemon=True)
     process.start()
     there.close()
     try:
@@ -186,8 +220,9 @@ def _fork(prepare: _Prepare) -> Generator[tuple[Connection, BaseProcess]]:
         here.close()
 
 
-def _send(connection: Connection, prepare: _Prepare, parent: int) -> None:
+def _send(connection: Connection, prepare: Prepare, cpu_s: int, parent: int) -> None:
     die_with_parent(parent)
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     os.environ["HL_NUM_THREADS"] = "1"  # several would add floats in another order each time
     try:
         outcome = _outcome(prepare())
@@ -205,14 +240,14 @@ def _outcome(run: Callable[[], Outcome]) -> Outcome:
         return str(error)
 
 
-def _received(connection: Connection, process: BaseProcess, end_s: float) -> Outcome:
-    if not connection.poll(max(0.0, end_s - time.monotonic())):
-        raise _NoOutcomeError(f"running both takes more than {_LIMIT_S:.0f} s")
+def _received(connection: Connection, process: BaseProcess, cpu_s: int) -> Outcome:
     try:
         outcome = connection.recv()
     except EOFError:
         process.join()
         code = process.exitcode or 0
+        if code == -signal.SIGXCPU:
+            raise _NoOutcomeError(_TOO_LONG.format(cpu_s=cpu_s)) from None
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         raise _NoOutcomeError(f"running it ends the process: {how}") from None
     if isinstance(outcome, MemoryError):

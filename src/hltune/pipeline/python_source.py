@@ -11,6 +11,7 @@ names of Halide's in this file.
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,19 +53,31 @@ def _build_file(source: Source, target: str, *, manual: bool = False) -> tuple[b
         generators = _generators(module)
         functions = _functions(module)
         callable_now = [name for name, function in functions.items() if not _lacking(function, source.parameters)]
-        name = choose_entry(
+        choice = partial(
+            choose_entry,
             [*generators, *functions],
             source.entry,
-            candidates=list(generators) or callable_now or list(functions),
             where=source.location,
             kind="Halide generator or function that returns a Func",
         )
+        name = choice(candidates=list(generators) or callable_now or list(functions))
         generator = name in generators
         if generator:
             built = _build_generator(generators[name], source.parameters, target, manual=manual)
         else:
-            built = _call_function(functions[name], source.parameters)
+            try:
+                built = _call_function(functions[name], source.parameters)
+            except _NoPipelineError:
+                if source.entry is not None or not (others := [each for each in functions if each != name]):
+                    raise
+                # A helper may need no value where the pipeline does: that one says what it needs.
+                name = choice(candidates=others)
+                built = _call_function(functions[name], source.parameters)
         return generator, replace(_algorithm(*built), name=name if generator else None)
+
+
+class _NoPipelineError(InputError):
+    """A function returns something else."""
 
 
 def load_module_function(source: Source) -> Algorithm:
@@ -194,7 +207,7 @@ def _as_pipeline(result: object, function: _Function) -> hl.Pipeline:
                 expected=f"a definition such as {undefined[0]}[x, y] = ...",
             )
         return hl.Pipeline(funcs)
-    raise InputError(
+    raise _NoPipelineError(
         f"function {function.__name__} does not return a pipeline",
         where=f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}",
         expected="a Func, a Pipeline, or a tuple of Funcs",

@@ -101,6 +101,11 @@ def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
     return SerializedPipeline(outputs=outputs, extern=extern, traced=traced, dumped=dumped)
 
 
+def plain_name(name: str) -> str:
+    """A name of Halide's as it stands in source text: the schedulers print ``$`` as ``_``."""
+    return name.replace("$", "_")
+
+
 def read_names(data: bytes) -> tuple[str, ...]:
     """The names of all Funcs as Halide has them, with ``$``, in no order."""
     return tuple(func.text(0) for func in read_root(data, where="names").tables(0))

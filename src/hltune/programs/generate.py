@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import halide as hl
 
-from hltune.pipeline.build import expression_text, plain_name, spec_of
+from hltune.pipeline.build import expression_text, spec_of
+from hltune.pipeline.serialized import plain_name
 from hltune.programs.bounded import Bounded
 from hltune.programs.choices import Draw
 from hltune.programs.draft import Draft, Image, c, x, y

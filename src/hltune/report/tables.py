@@ -23,6 +23,7 @@ from hltune.report.layout import (
 )
 from hltune.report.verdict import Verdict, whose
 from hltune.schedule.render import render_loop_nest
+from hltune.search.ladder import titled
 from hltune.suite.benchmark import Benchmark
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Counters, Heap
@@ -52,7 +53,7 @@ def print_scheduled(console: Console, result: Scheduled) -> None:
     print_lines(console, render_loop_nest(result.schedule, subject.spec))
     if len(result.tried) > 1 or result.manual is not None:
         _print_rungs(console, result)
-    found_by = result.name if result.rung == result.name else f"{result.name} ({result.rung})"
+    found_by = titled(result.name, result.rung)
     grid = facts(
         ("pipeline", subject.spec.name), ("schedule", f"{found_by}, {len(result.schedule.directives)} directives")
     )

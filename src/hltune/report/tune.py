@@ -90,15 +90,15 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
         ("winner", f"{finals.winner.name}, {unit.text(best.value)} {unit.label}, output verified"),
         (
             "runner-up costs",
-            "nothing: no other program was measured beside it"
-            if finals.same_program and finals.to_runner_up is None
-            else _interval(finals.to_runner_up, unit),
+            _interval(finals.to_runner_up) if finals.to_runner_up else _without_runner_up(finals, unit),
         ),
         (
             "stock Adams2019 costs",
             "the same, for it is the same program"
             if BASELINE in finals.same_program
-            else _interval(finals.to_baseline, unit),
+            else _interval(finals.to_baseline)
+            if finals.to_baseline
+            else _without_baseline(finals, unit),
         ),
         ("samples", f"{counts}; {result.distinct} distinct schedules in the store"),
     )
@@ -184,7 +184,8 @@ def _about_winner(finals: Finals) -> Iterable[str]:
 
 def _verdict(result: Tuned) -> Verdict | None:
     finals = result.finals
-    return Verdict.of(finals.rows, compared=finals.compared, twins=(finals.winner.name, *finals.same_program))
+    twins = (finals.winner.name, *finals.same_program)
+    return Verdict.of(finals.rows, compared=finals.compared, twins=twins, left_out=finals.left_out)
 
 
 def _unit(result: Tuned) -> Unit:
@@ -354,10 +355,37 @@ def _round(done: Round, unit: Unit) -> Document:
     }
 
 
-def _interval(found: Speedup | None, unit: Unit) -> str:
-    if found is None:
-        how = "not counted" if unit.counted else "not measured beside the winner"
-        return f"{how}: it failed, is far behind, or time was short"
+def _without_runner_up(finals: Finals, unit: Unit) -> str:
+    """Why nothing is known of the second best."""
+    others = [row for row in finals.rows[1:] if row.name not in finals.same_program]
+    if finals.same_program and not any(row.cost for row in others):
+        return "nothing: no other program was measured beside it"
+    if not others:
+        return f"{_not_known(unit)}: {'there was no time for others' if finals.left_out else 'nothing else was tried'}"
+    if not any(row.cost for row in others):
+        return f"{_not_known(unit)}: all others failed"
+    return _short_of_turns(finals, unit)
+
+
+def _without_baseline(finals: Finals, unit: Unit) -> str:
+    """Why nothing is known of what Adams2019 finds as it comes."""
+    row = finals.row(BASELINE)
+    if row is None:
+        why = "there was no time for it" if BASELINE in finals.left_out else "it took no part"
+        return f"{_not_known(unit)}: {why}"
+    return _short_of_turns(finals, unit) if row.cost else f"{_not_known(unit)}: it failed"
+
+
+def _short_of_turns(finals: Finals, unit: Unit) -> str:
+    """Both have costs, and no ratio."""
+    return f"{_not_known(unit)}: " + ("too few turns" if finals.compared else "there was no time for a comparison")
+
+
+def _not_known(unit: Unit) -> str:
+    return "not counted" if unit.counted else "not measured beside the winner"
+
+
+def _interval(found: Speedup) -> str:
     if found.interval is None and not found.pruned:
         return f"{found.value:.2f} times as much, after too few turns for an interval"
     tie = ", a tie" if known_tie(found) else ""

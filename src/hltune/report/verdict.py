@@ -34,6 +34,8 @@ class Verdict:
         best: cost of the best other schedule; None if there is none.
         compared: they were measured side by side.
         same_program: Halide makes the same of both, so that any difference is noise.
+        tried: another one was measured, even if it failed.
+        short_of_time: what else there is was left out for want of time.
     """
 
     name: str = MANUAL
@@ -41,13 +43,18 @@ class Verdict:
     best: Cost | None
     compared: bool = True
     same_program: bool = False
+    tried: bool = True
+    short_of_time: bool = False
 
     @classmethod
-    def of(cls, rows: Iterable[Row], *, compared: bool = True, twins: Collection[str] = ()) -> "Verdict | None":
+    def of(
+        cls, rows: Iterable[Row], *, compared: bool = True, twins: Collection[str] = (), left_out: Collection[str] = ()
+    ) -> "Verdict | None":
         """Found among schedules, the fastest first; None if nobody wrote one.
 
         Args:
             twins: those that are the same program, by name.
+            left_out: those that there was no time for, by name.
         """
         found = {row.name: row for row in rows}
         name = next((each for each in (MANUAL, EXPERT) if each in found), None)
@@ -57,7 +64,15 @@ class Verdict:
         found.pop(MANUAL_PART, None)  # is the author's as well
         best = next((row for row in found.values() if row.cost), None)
         same = best is not None and {name, best.name} <= {*twins}
-        return cls(name=name, written=written, best=best and best.cost, compared=compared, same_program=same)
+        return cls(
+            name=name,
+            written=written,
+            best=best and best.cost,
+            compared=compared,
+            same_program=same,
+            tried=bool(found),
+            short_of_time=bool(left_out),
+        )
 
     @property
     def speedup(self) -> Speedup | None:
@@ -77,6 +92,9 @@ class Verdict:
         if isinstance(self.written, Failure):
             return f"{whose(self.name)} failed. {self.written}"
         found = self.speedup
+        if found is None and not self.tried:
+            why = ", for want of time" if self.short_of_time else ""
+            return f"{whose(self.name)} works; nothing else was tried{why}"
         if found is None:
             return f"nothing works so far but {whose(self.name)}"
         how = "" if self.compared else ", by times of different moments"

@@ -128,7 +128,7 @@ class CompileJob:
                 "Halide cannot compile this", where=f"{self.spec.name} for {self.target}", found=str(error).strip()
             ) from error
         header = Path(self.names[2])
-        header.write_text(f"{_MARK}{with_legal_names(header.read_text(), self.function_name)}")
+        header.write_text(f"{_MARK}{_with_truths(with_legal_names(header.read_text(), self.function_name))}")
         return list(self.names)
 
 
@@ -147,6 +147,12 @@ def with_legal_names(header: str, function: str) -> str:
 
     declared = rf"^int {re.escape(function)}\(.*\)"
     return re.sub(declared, lambda line: _PARAMETER.sub(legal, line[0]), header, flags=re.MULTILINE)
+
+
+def _with_truths(header: str) -> str:
+    """A header that C takes where a scalar is a bool, too: before C23, that is no type unless a header says so."""
+    known = "#ifndef __cplusplus\n#include <stdbool.h>\n#endif\n"
+    return re.sub(r"^#include <stdint\.h>\n", lambda line: f"{line[0]}{known}", header, count=1, flags=re.MULTILINE)
 
 
 def offload(pipeline: hl.Pipeline, schedule: Schedule, funcs: Mapping[str, hl.Func]) -> None:

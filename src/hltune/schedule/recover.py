@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
+from hltune.pipeline.serialized import plain_name
 from hltune.pipeline.serialized_schedule import (
     INLINED,
     ROOT,
@@ -84,7 +85,7 @@ class RecoverJob:
         """Runs in the worker, where Halide replays the directives."""
         import halide as hl
 
-        from hltune.pipeline.build import build, func_infos, plain_name
+        from hltune.pipeline.build import build, func_infos
         from hltune.pipeline.strip import strip_schedule
         from hltune.schedule.apply import apply_schedule
 

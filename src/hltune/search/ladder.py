@@ -60,9 +60,19 @@ class Rung:
     effort: float = 0.0
 
     @property
+    def title(self) -> str:
+        """The name that what it found has on record, and what it is: ``ranked (mutant 3)``."""
+        return titled(self.finder, self.label)
+
+    @property
     def probing(self) -> bool:
         """It tells little about how long other tree searches take."""
         return len(self.searches) > 1
+
+
+def titled(finder: str, label: str) -> str:
+    """See `Rung.title`."""
+    return finder if label == finder else f"{finder} ({label})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

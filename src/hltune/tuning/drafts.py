@@ -378,8 +378,8 @@ class Drafts:
     def _saw(self, key: str, outcome: ProgramFeatures | Failure) -> None:
         if isinstance(outcome, ProgramFeatures):
             self._programs[key] = outcome
-        elif outcome.kind == "error" and outcome.stage != REFUSED:
-            self._unread.add(key)
+        elif key in self.history or (outcome.kind == "error" and outcome.stage != REFUSED):
+            self._unread.add(key)  # what was measured was compiled
         else:  # what takes that long to lower, or dies of it, does so all the more when it is compiled
             self._refused.add(key)
 

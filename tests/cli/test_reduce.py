@@ -47,23 +47,31 @@ def late(limit_s: float, stage: str = "compile") -> Failure:
 
 
 @pytest.mark.parametrize(
-    ("limit_s", "taken_s", "said", "not_said"),
+    ("asked_s", "limit_s", "taken_s", "said", "not_said"),
     [
-        (3.0, 5.0, ("give the limit that it was measured with, --compile-timeout 3",), "busy"),
-        (8.0, 5.0, ("that computer was busy", "or see what makes it slow with a --compile-timeout below"), "give the"),
+        (9, 3.0, 5.0, ("give the limit that it was measured with, --compile-timeout 3",), "busy"),
         (
+            9,
+            8.0,
+            5.0,
+            ("that computer was busy", "or see what makes it slow with a --compile-timeout below"),
+            "give the",
+        ),
+        (
+            9,
             8.0,
             1.5,
             ("nothing: where it took longer than 8 s, that computer was busy, or is another one",),
             "--compile-timeout",
         ),
-        (1.2, 1.5, ("try again when nothing else runs",), "--compile-timeout"),
+        (9, 1.2, 1.5, ("try again when nothing else runs",), "--compile-timeout"),
     ],
 )
 def test_what_does_not_take_too_long_here_is_told_what_can_work(
     hltune: Run,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    asked_s: float,
     limit_s: float,
     taken_s: float,
     said: tuple[str, ...],
@@ -72,7 +80,8 @@ def test_what_does_not_take_too_long_here_is_told_what_can_work(
     """A simple schedule takes a second."""
     monkeypatch.setattr(command, "stage_clock", lambda *_: lambda each, _: taken_s if each.directives else 1.0)
     monkeypatch.setattr(command, "every_func_at_root", lambda _: Schedule())
-    refused = hltune("reduce", store(tmp_path, str(BLUR), "output.parallel(y);", late(limit_s)))
+    identifier = store(tmp_path, str(BLUR), "output.parallel(y);", late(limit_s))
+    refused = hltune("reduce", identifier, "--compile-timeout", asked_s)
     told = " ".join(refused.err.split())
     assert refused.code == 1 and "this schedule does not fail here" in told and "found: compiled in " in told
     _, todo = told.split("to do: ")
@@ -89,10 +98,14 @@ def timed(*_: object) -> Callable[[Schedule, float], float | Failure]:
     return clock
 
 
-def test_what_takes_too_long_is_reduced(hltune: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("flags", [("--compile-timeout", 3), ()])
+def test_what_takes_too_long_is_reduced(
+    hltune: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[object, ...]
+) -> None:
+    """By the limit that it was measured with, if the user gives none."""
     monkeypatch.setattr(command, "stage_clock", timed)
     identifier = store(tmp_path, str(BLUR), "output.split(x, x, xi, 4).unroll(xi).parallel(y);", late(3.0))
-    result = hltune("reduce", identifier, "--compile-timeout", 3, "-o", "left", "--json")
+    result = hltune("reduce", identifier, *flags, "-o", "left", "--json")
     assert result.code == 0, result.err
     document = result.document
     assert document["failure"]["message"] == "took longer than its limit of 3 s (--compile-timeout)"

@@ -27,10 +27,10 @@ from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.machine.sensitivity import every_func_at_root
-from hltune.machine.task import Task
+from hltune.machine.task import COMPILE, Task
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
-from hltune.schedule.script import Tolerances
+from hltune.schedule.script import GivenUp, Tolerances
 from hltune.search.reduction import reduced
 from hltune.values import schedule_codec
 from hltune.values.cost import Cost, Measurement
@@ -167,11 +167,21 @@ def _measuring(session: Session, example: Example, again: Repetition) -> Generat
         yield lambda schedule: _measured(session, schedule)
         return
     options, spec = again.options, example.spec
-    limit_s = options.compile_timeout_s if late.stage == "compile" else options.run_timeout_s
+    limit_s = _limit_s(options, late)
     task = Task(spec=spec, schedule=Schedule(), target=example.machine.target, inputs=again.inputs)
     with Worker(environment=options.environment) as worker:
         clock = stage_clock(worker, task, options, late.stage)
         yield Slowness.of(late.stage, limit_s, clock, (Schedule(), every_func_at_root(spec))).measure
+
+
+def _limit_s(options: MeasureOptions, late: GivenUp) -> float:
+    """What was given up fails by the limit that it was measured with, unless the user asks for another one."""
+    usual = MeasureOptions(threads=options.threads)
+    if late.stage == COMPILE:
+        asked_s, usual_s = options.compile_timeout_s, usual.compile_timeout_s
+    else:
+        asked_s, usual_s = options.run_timeout_s, usual.run_timeout_s
+    return late.after_s if asked_s == usual_s else asked_s
 
 
 def _measured(session: Session, schedule: Schedule) -> Measurement:

@@ -124,6 +124,19 @@ def test_what_the_store_knows_to_have_been_wrong_goes_off_the_record(tmp_path: P
     assert not workspace.records(SPEC, HOST) and "off the record" in notes[0]
 
 
+def test_what_was_wrong_on_other_data_stays_on_record_for_this_one(tmp_path: Path) -> None:
+    workspace, notes = Workspace(tmp_path), list[str]()
+    put(workspace, WON, 1e-3, compared=True)
+    failure = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+    tuner = SimpleNamespace(subject=SimpleNamespace(spec=SPEC), history=SimpleNamespace(refuted=lambda _: failure))
+    given = HOST.with_given("inputs 0123")
+    run: Any = SimpleNamespace(tuner=tuner, machine=given)
+    progress: Any = SimpleNamespace(note=notes.append)
+    assert workspace.records(SPEC, given)
+    drop_once_wrong(run, workspace, progress)
+    assert workspace.records(SPEC, HOST) and not notes
+
+
 @pytest.mark.parametrize(
     ("on_record_s", "may_be_used", "best", "said"),
     [(1e-3, True, "adams2019", "adams2019"), (3e-3, True, TUNED, TUNED), (1e-3, False, "adams2019", TUNED)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -89,9 +90,10 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path, monkeypatch: pyte
 
 def test_files_are_moved_from_other_file_systems_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, to = tmp_path / "source", tmp_path / "to"
-    for folder in (source, to, killed := to / ".hltune-scratch-killed"):
+    for folder in (source, to, killed := to / ".hltune-scratch-killed_1", theirs := to / "my-hltune-scratch-12345678"):
         folder.mkdir()
     (killed / ".lock").touch()
+    (theirs / ".lock").touch()
     (program := source / "program").write_text("new")
     program.chmod(0o755)
     (to / "program").write_text("old")
@@ -105,7 +107,7 @@ def test_files_are_moved_from_other_file_systems_as_well(tmp_path: Path, monkeyp
     monkeypatch.setattr(os, "rename", renamed)
     assert move_into(to, [program]) == (to / "program",)
     assert (to / "program").read_text() == "new" and os.access(to / "program", os.X_OK)
-    assert [*source.iterdir(), *to.iterdir()] == [to / "program"]
+    assert {*source.iterdir(), *to.iterdir()} == {theirs, to / "program"}
 
 
 def test_emptying_removes_all_but_the_lock(tmp_path: Path) -> None:
@@ -117,5 +119,8 @@ def test_emptying_removes_all_but_the_lock(tmp_path: Path) -> None:
     scratch.empty()
     with ScratchFolder(tmp_path):
         assert [path.name for path in folder.iterdir()] == [".lock"]
+    shutil.rmtree(folder)  # as those do who tidy up temporary files
+    scratch.empty()
+    assert not list(folder.iterdir())
     scratch.cleanup()
     assert not list(tmp_path.iterdir())

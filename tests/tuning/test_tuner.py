@@ -406,6 +406,33 @@ def test_what_was_slow_in_a_moment_is_measured_again_beside_what_seems_much_fast
     assert session.asked.count(before.schedule) == 2
 
 
+def test_what_is_repaired_to_what_was_wrong_before_is_no_surprise(place: Place) -> None:
+    wrong = Schedule((Unroll(Stage("output"), "y"),))
+
+    class Repairing(RecordedSession):
+        repairs = False
+
+        def cost(self, schedule: Schedule) -> Measurement:
+            found = super().cost(schedule)
+            if isinstance(found, Failure):
+                return found
+            factor = 0.1 if self.repairs else 1.0
+            turns = tuple(tuple(factor * each for each in turn) for turn in found.turns)
+            repair = wrong if self.repairs else None
+            return replace(found, unit=MILLISECONDS, counters=None, turns=turns, repair=repair)
+
+    place.session = session = Repairing()
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(Silent())
+        failure = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+        tuner.history.refute(Candidate(schedule=wrong, provenance=Named(name="mine")), failure)
+        before = tuner.history.best_cost
+        session.repairs = True
+        assert tuner.round(Limits(), Silent()).repaired
+        assert tuner.history.best_cost == before
+
+
 def test_a_round_that_has_used_its_time_measures_its_best_again(place: Place) -> None:
     class Slow(OneFastMoment):
         def cost(self, schedule: Schedule) -> Measurement:

@@ -87,8 +87,9 @@ def called(file: str | Path) -> str:
 
 
 def is_known(subject: Subject, asked: str, workspace: Workspace, machine: MachineId) -> bool:
-    """True for a file and for the name of a schedule that is known on this machine."""
-    return Path(asked).exists() or asked in known_schedules(subject, workspace, machine)
+    """True for a file, for an id, and for the name of a schedule that is known on this machine."""
+    known = known_schedules(subject, workspace, machine)
+    return asked in known or Path(asked).exists() or _by_id(asked, known, subject, workspace) is not None
 
 
 def _read(file: str, known: Mapping[str, Schedule], subject: Subject, progress: Progress) -> Schedule:

@@ -73,14 +73,12 @@ def drop_refuted(
 
 
 def drop_once_wrong(run: Run, workspace: Workspace, progress: Progress) -> None:
-    """Drops the records of what the store knows to have been wrong, as `drop_refuted` does."""
-    tuner = run.tuner
-    known = [
-        (each.schedule, failure)
-        for each in workspace.records(tuner.subject.spec, run.machine)
-        if (failure := tuner.history.refuted(each.candidate)) is not None
-    ]
-    drop_refuted(known, tuner.subject.spec, run.machine, tuner.measure, workspace, progress)
+    """Drops the records of what the store knows to have been wrong under the same conditions, and says so."""
+    spec, history = run.tuner.subject.spec, run.tuner.history
+    for record in workspace.records(spec, run.machine):
+        failure = history.refuted(record.candidate)
+        if failure and (names := workspace.drop(record.schedule, spec, run.machine, other_conditions=False)):
+            progress.note(f"{spec.name}: {' and '.join(sorted(names))} is off the record. {failure}")
 
 
 def _keep_best(run: Run, workspace: Workspace) -> str | None:

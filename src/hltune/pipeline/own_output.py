@@ -223,6 +223,7 @@ def _fork(prepare: Prepare, cpu_s: int) -> Generator[tuple[Connection, BaseProce
 def _send(connection: Connection, prepare: Prepare, cpu_s: int, parent: int) -> None:
     die_with_parent(parent)
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.environ["HL_NUM_THREADS"] = "1"  # several would add floats in another order each time
     try:
         outcome = _outcome(prepare())

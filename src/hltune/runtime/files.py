@@ -82,6 +82,8 @@ def cannot_write(path: Path, error: OSError) -> InputError:
 
 
 _SCRATCH, _LOCK = "hltune-scratch-", ".lock"
+_RANDOM_CHARACTERS = 8
+"""At the end of a temporary folder's name: others may have named theirs alike."""
 
 
 class ScratchFolder(tempfile.TemporaryDirectory[str]):
@@ -94,8 +96,9 @@ class ScratchFolder(tempfile.TemporaryDirectory[str]):
     """
 
     def __init__(self, place: Path | None = None) -> None:
-        _sweep(Path(tempfile.gettempdir()) if place is None else place)
-        super().__init__(prefix=_SCRATCH if place is None else f".{_SCRATCH}", dir=place)
+        prefix = _SCRATCH if place is None else f".{_SCRATCH}"
+        _sweep(Path(tempfile.gettempdir()) if place is None else place, prefix)
+        super().__init__(prefix=prefix, dir=place, ignore_cleanup_errors=True)
         made = Path(self.name, "made")
         self._lock = made.open("w")
         with contextlib.suppress(OSError):  # a file system without locks, where nobody can sweep either
@@ -103,7 +106,8 @@ class ScratchFolder(tempfile.TemporaryDirectory[str]):
         made.rename(made.with_name(_LOCK))  # nobody finds it before it is locked
 
     def empty(self) -> None:
-        """Removes all that is in it."""
+        """Removes all that is in it; if others have removed it, it is there again."""
+        Path(self.name).mkdir(mode=0o700, exist_ok=True)
         for path in Path(self.name).iterdir():
             if path.name == _LOCK:
                 continue
@@ -129,8 +133,9 @@ def move_into(folder: Path, files: Iterable[Path]) -> tuple[Path, ...]:
         return tuple(file.replace(folder / file.name) for file in whole)
 
 
-def _sweep(place: Path) -> None:
-    for lock in place.glob(f"*{_SCRATCH}*/{_LOCK}"):
+def _sweep(place: Path, prefix: str) -> None:
+    ours = f"{prefix}{'[a-z0-9_]' * _RANDOM_CHARACTERS}"
+    for lock in place.glob(f"{ours}/{_LOCK}"):
         with contextlib.suppress(OSError), lock.open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(lock.parent, ignore_errors=True)

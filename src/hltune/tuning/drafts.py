@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress, islice
 from typing import NamedTuple
@@ -31,7 +31,7 @@ from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import AnyWorker
 from hltune.search.mutation import Parent
-from hltune.tuning.known import Known, best_and_others, some_of
+from hltune.tuning.known import Known, best_and_others, same_share
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -152,16 +152,16 @@ class Drafts:
         self._lower_root(end_s)
         costs, failed = self.history.working(), self.history.failed()
         self._lower_measured((*costs, *failed), end_s)
-        known, broken = ([key for key in keys if key in self._stored] for keys in (costs, failed))
-        seed, share = len(known), min(1.0, _MOST_LEARNED / max(1, len(known), len(broken)))
-        # Both by the same share, for how many fail tells the chance that one does.
-        known = best_and_others(known, round(share * len(known)))
-        broken = some_of(broken, round(share * len(broken)))
-        self._load((*known, *broken))
-        known, broken = ([key for key in keys if key in self._programs] for keys in (known, broken))
-        self._learn(known, np.array([costs[key] for key in known]), broken, seed)
+        working, broken = ([key for key in keys if key in self._stored] for keys in (costs, failed))
+        known = self._load(best_and_others(working, min(len(working), _MOST_LEARNED)))
+        works, fails = map(self._load, same_share(working, broken, _MOST_LEARNED))
+        self._compare_with_pretraining((*known, *fails))
+        seen, seed = (self._as_seen(each).x for each in (works, fails)), len(working)
+        self._failing = fit_failing(*seen, start=self._start_failing, seed=seed)
+        self._learn(known, np.array([costs[key] for key in known]), seed)
+        self._forget_all_but({*known, *works, *fails})
 
-    def _lower_measured(self, keys: Iterable[str], end_s: float) -> None:
+    def _lower_measured(self, keys: Collection[str], end_s: float) -> None:
         """Lowers those that are not, some at a time, for schedules take time to read, too; keeps their features."""
         seen = self._stored.keys() | self._programs.keys() | self._refused | self._unread
         new = iter([key for key in keys if key not in seen])
@@ -171,18 +171,19 @@ class Drafts:
         self.history.keep_programs(kept)
         self._stored |= {key: each.program_hash for key, each in kept.items()}
 
-    def _learn(self, known: Sequence[str], costs: NDArray[np.float64], broken: Sequence[str], seed: int) -> None:
-        """Learns from programs with these costs, and from those that fail; forgets others that can be read again."""
-        learned = (*known, *broken)
-        self._compare_with_pretraining(learned)
-        works, fails = self._as_seen(known), self._as_seen(broken)
-        self._failing = fit_failing(works.x, fails.x, start=self._start_failing, seed=seed)
+    def _learn(self, known: Sequence[str], costs: NDArray[np.float64], seed: int) -> None:
+        """Learns what programs that work cost."""
+        programs = self._as_seen(known)
         if len(known) >= _LEAST_MEASURED:
-            self._ranker = fit(works, costs, start=self._start, seed=seed)
+            self._ranker = fit(programs, costs, start=self._start, seed=seed)
         elif known:
-            self._offset = float(np.mean(np.log(costs) - self.ranks(works).mean))
+            self._offset = float(np.mean(np.log(costs) - self.ranks(programs).mean))
+
+    def _forget_all_but(self, learned: Collection[str]) -> None:
+        """Forgets programs that can be read again, and the oldest ones that nobody has measured."""
         left = [key for key in self._programs if key not in self._stored][-_MOST_LEFT:]
-        self._programs = {key: self._programs[key] for key in (*learned, *left)}
+        kept = {*learned, *left}
+        self._programs = {key: each for key, each in self._programs.items() if key in kept}
 
     def predict(self, schedules: Mapping[str, Schedule], *, end_s: float) -> tuple[list[str], Scores] | None:
         """Which of these could be lowered until a time, and their predicted costs; None if nothing was learned."""
@@ -328,8 +329,8 @@ class Drafts:
         self._lower_new(schedules, end_s=end_s)
         self._compare_with_pretraining(schedules)
 
-    def _load(self, keys: Iterable[str]) -> None:
-        """Reads features of programs that were kept; what is damaged is lowered again."""
+    def _load(self, keys: Collection[str]) -> list[str]:
+        """Reads features of programs that were kept; what is damaged is lowered again. Returns those in memory."""
         there = self._programs.keys() | self._refused
         wanted = [key for key in keys if key in self._stored and key not in there]
         found = self.history.programs(wanted) if wanted else {}
@@ -337,6 +338,7 @@ class Drafts:
         for key in wanted:
             if key not in found:
                 del self._stored[key]
+        return [key for key in keys if key in self._programs]
 
     def _lower_new(self, schedules: Mapping[str, Schedule], *, end_s: float) -> None:
         known = self._programs.keys() | self._refused | self._unread

@@ -51,6 +51,12 @@ def best_and_others(keys: Sequence[str], count: int) -> list[str]:
     return [*best, *some_of(keys[len(best) :], count - len(best))]
 
 
+def same_share(working: Sequence[str], failed: Sequence[str], most: int) -> tuple[list[str], list[str]]:
+    """The same share of both, at most so many of each: how many fail tells the chance that one does."""
+    share = min(1.0, most / max(1, len(working), len(failed)))
+    return some_of(working, round(share * len(working))), some_of(failed, round(share * len(failed)))
+
+
 def some_of(keys: Sequence[str], count: int) -> list[str]:
     """So many of some hashes, in their order: the least, which are any."""
     least = set(nsmallest(count, keys))

@@ -365,6 +365,7 @@ class Tuner:
         surprising = {key: each.value for key, each in measured.items() if _is_surprising(each, best)}
         fastest = [allowed[key].as_measured(measured[key]) for key in sorted(surprising, key=surprising.__getitem__)]
         fastest = [*{each.schedule: each for each in fastest}.values()]  # several may be repaired to the same one
+        fastest = [each for each in fastest if self.history.refuted(each) is None]  # or to what was wrong before
         self._confirm(fastest, former, end_s=limits.end_s, progress=progress)  # a round that has used its time, too
         self._saw(candidates.values())
         self._proposals.keep(candidates)

@@ -201,11 +201,14 @@ class Workspace:
                 record = replace(record, doubt=former.record.doubt if former else "")
         _write(path, record, spec, machine.document())
 
-    def drop(self, schedule: Schedule, spec: PipelineSpec, machine: MachineId) -> set[str]:
-        """Deletes all records of a schedule on a machine, whatever the conditions; returns their names."""
+    def drop(
+        self, schedule: Schedule, spec: PipelineSpec, machine: MachineId, *, other_conditions: bool = True
+    ) -> set[str]:
+        """Deletes all records of a schedule on a machine, of other conditions as well or not; returns their names."""
         dropped: set[str] = set()
         for each in self._on(spec, machine):
-            if each.record.schedule == schedule:
+            here = other_conditions or each.path.parent.name == machine.key
+            if here and each.record.schedule == schedule:
                 each.path.unlink(missing_ok=True)
                 dropped.add(each.record.name)
         return dropped

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from hltune.runtime.worker.messages import Died, Done, Job, MainThread, Process, Raised
-from hltune.values.errors import HltuneError
+from hltune.values.errors import START, HltuneError
 
 _PR_SET_PDEATHSIG = 1
 _STACK_BYTES = 64 * 2**20
@@ -82,6 +82,7 @@ def _serve(caller: _Caller, jobs: float = math.inf, main_thread: MainThread | No
             sys.exit()
         # From a file, for a connection delivers in pieces, each of which takes memory.
         job = pickle.loads(os.pread(caller.job_file, size, 0))
+        process.stage = START
         connection.send(_outcome(job, process))
         jobs -= 1
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
 from hltune.runtime.cgroup import core_limit, memory_limit_bytes
@@ -35,6 +36,8 @@ _AGAIN_S = 1.0
 """After so long, what the system refused is asked for again."""
 _DYING_S = 0.5
 """How long the end of killed processes is waited for, so that none of them still makes a file."""
+_ENDED = frozenset("ZX")
+"""States of processes that have ended; see proc(5)."""
 _MEMORY_SHARE = 0.8
 _WORKER_BYTES = 2**30
 """What a process that searches or compiles should have."""
@@ -234,12 +237,22 @@ class _Group:
             time.sleep(0.002)
 
     def _is_left(self) -> bool:
-        """Whether processes that the leader started are still there; as long as one is, nobody else has its number."""
+        """Whether processes that the leader started still run; as long as one is there, nobody else has its number."""
         try:
             os.killpg(self.leader.pid, 0)
-        except ProcessLookupError:
+        except OSError:
             return False
-        return True
+        return _runs_one_of(self.leader.pid)
+
+
+def _runs_one_of(group: int) -> bool:
+    """Whether a process of a group runs; what has ended may be listed for ever, where nobody asks for its status."""
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            state, _, its_group, *_ = file.read_text(errors="replace").rpartition(")")[2].split()
+            if int(its_group) == group and state not in _ENDED:
+                return True
+    return False
 
 
 def _bare_environment() -> dict[str, str]:

@@ -29,7 +29,7 @@ from collections.abc import Callable, Generator
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
-from hltune.pipeline.jit_handlers import Free, Handler, Malloc, use_handlers, use_threads
+from hltune.pipeline.jit_handlers import IN_ORDER, Free, Handler, Malloc, use_handlers
 from hltune.runtime.malloc import KEPT, LARGEST_MOVING, LEAST_MAPPED
 from hltune.runtime.worker.child import die_with_parent
 from hltune.values.cost import Heap
@@ -176,8 +176,7 @@ class _Counter:
 
     def install(self) -> None:
         """From now on; and one thread runs all, for it holds Python's lock."""
-        use_threads(1)
-        use_handlers(self._functions)
+        use_handlers({**self._functions, **IN_ORDER})
 
     def tell_all(self) -> None:
         """The last line: fields of `Heap`."""

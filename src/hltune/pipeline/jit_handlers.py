@@ -42,7 +42,7 @@ def on_one_thread() -> Generator[None]:
 
     That there is to be one thread is of no use where others have been started already.
     """
-    with _handled_by({"do_par_for": _in_order}):
+    with _handled_by(IN_ORDER):
         yield
 
 
@@ -88,6 +88,10 @@ def _in_order(context: int, task: Callable[[int, int, int], int], minimum: int, 
     return next(filter(None, codes), 0)
 
 
+IN_ORDER: Mapping[Handler, Any] = {"do_par_for": _in_order}
+"""See `on_one_thread`; for Halide's threads have a queue, and a fork may find its lock taken by one that it has not."""
+
+
 def _add(handlers: _Handlers, functions: Mapping[Handler, Any]) -> None:
     for name, function in functions.items():
         handlers.functions[_PLACES[name]] = ctypes.cast(function, ctypes.c_void_p).value
@@ -98,11 +102,6 @@ def _replace(handlers: _Handlers) -> _Handlers:
     replace = _halide()[f"{_NAMESPACE}20set_default_handlersERKNS_11JITHandlersE"]
     replace.restype, replace.argtypes = _Handlers, [ctypes.POINTER(_Handlers)]
     return replace(ctypes.byref(handlers))
-
-
-def use_threads(count: int) -> None:
-    """From now on pipelines run on so many threads."""
-    _halide()[f"{_NAMESPACE}15set_num_threadsEi"](count)
 
 
 def _halide() -> Any:

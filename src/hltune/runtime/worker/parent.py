@@ -13,13 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
+from multiprocessing.connection import Pipe
 from typing import IO, Any, Generic, TypeVar
 
 from hltune.runtime.cgroup import core_limit, memory_limit_bytes
 from hltune.runtime.files import ScratchFolder
+from hltune.runtime.worker.group import Group
 from hltune.runtime.worker.messages import LONGEST_WAIT_S, Died, Done, Job, Raised, Stage
 from hltune.runtime.worker.waiting import waited_s
 from hltune.values.errors import KILLED, START, Failure, FailureKind, HltuneError, JobFailed, Refused
@@ -34,10 +33,6 @@ _MOST_WAITED = 3.0
 """How many times its limit a stage may wait for a processor: whoever waits for the stage has limits, too."""
 _AGAIN_S = 1.0
 """After so long, what the system refused is asked for again."""
-_DYING_S = 0.5
-"""How long the end of killed processes is waited for, so that none of them still makes a file."""
-_ENDED = frozenset("ZX")
-"""States of processes that have ended; see proc(5)."""
 _MEMORY_SHARE = 0.8
 _WORKER_BYTES = 2**30
 """What a process that searches or compiles should have."""
@@ -106,7 +101,7 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         self._spawned = self._jobs = 0
         self._pauses: list[tuple[float, float]] = []
         self._running: Running[Any] | None = None
-        self._group: _Group | None = None
+        self._group: Group | None = None
         self._group = _granted(self._spawn)
 
     def __exit__(self, *_: object) -> None:
@@ -189,7 +184,7 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
     def _log_size(self) -> int:
         return os.fstat(self._log.fileno()).st_size
 
-    def _spawn(self) -> _Group:
+    def _spawn(self) -> Group:
         self.recycle()
         self._spawned += 1
         self._jobs = 0
@@ -213,46 +208,7 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
                 pass_fds=files,
                 start_new_session=True,
             )
-        return _Group(connection, leader)
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """A fresh interpreter that runs jobs and leads a process group, and all that it starts."""
-
-    connection: Connection
-    leader: subprocess.Popen[bytes]
-
-    def signal(self, number: signal.Signals) -> None:
-        """Sends a signal to all processes; the group may outlive its leader by a compiler that it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.leader.pid, number)
-
-    def end(self) -> None:
-        self.connection.close()
-        self.signal(signal.SIGKILL)
-        self.leader.wait()
-        end_s = time.monotonic() + _DYING_S
-        while self._is_left() and time.monotonic() < end_s:
-            time.sleep(0.002)
-
-    def _is_left(self) -> bool:
-        """Whether processes that the leader started still run; as long as one is there, nobody else has its number."""
-        try:
-            os.killpg(self.leader.pid, 0)
-        except OSError:
-            return False
-        return _runs_one_of(self.leader.pid)
-
-
-def _runs_one_of(group: int) -> bool:
-    """Whether a process of a group runs; what has ended may be listed for ever, where nobody asks for its status."""
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            state, _, its_group, *_ = file.read_text(errors="replace").rpartition(")")[2].split()
-            if int(its_group) == group and state not in _ENDED:
-                return True
-    return False
+        return Group(connection, leader)
 
 
 def _bare_environment() -> dict[str, str]:
@@ -305,7 +261,7 @@ def _pickled(job: Job[Any]) -> bytes:
 class Running(Generic[R]):
     """A job that a worker has begun with; its limit stands still in the pauses, a list that grows while it runs."""
 
-    def __init__(self, worker: Worker, group: _Group, pauses: list[tuple[float, float]]) -> None:
+    def __init__(self, worker: Worker, group: Group, pauses: list[tuple[float, float]]) -> None:
         self.worker = worker
         self.connection = group.connection
         self._group = group

@@ -24,7 +24,7 @@ from hltune.search.ladder import Rung, Step
 from hltune.tuning.finals import Finals
 from hltune.tuning.operators import Successes
 from hltune.tuning.outlook import Expectation, Outlook
-from hltune.tuning.tuner import Round
+from hltune.tuning.round import Round
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Counters, Measurement
 from hltune.values.directives import Parallel, Schedule, Split, Vectorize

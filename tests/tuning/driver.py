@@ -13,7 +13,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.search.autoschedulers import BUILTIN
 from hltune.tuning.options import Budget
 from hltune.tuning.outlook import Expectation
-from hltune.tuning.tuner import Round
+from hltune.tuning.round import Round
 from hltune.values.unit import Unit
 from hltune.workspace.records import Workspace
 from tests.tuning.conftest import THREADS, load, make_options

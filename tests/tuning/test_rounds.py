@@ -15,8 +15,8 @@ import pytest
 from hltune.tuning.options import Budget
 from hltune.tuning.outlook import Expectation
 from hltune.tuning.pace import Limits
+from hltune.tuning.round import Round
 from hltune.tuning.rounds import Run, take_rounds
-from hltune.tuning.tuner import Round
 from hltune.values.errors import InputError
 from tests.report.values import ROUNDS
 from tests.tuning.conftest import make_options

@@ -21,7 +21,8 @@ from hltune.search.ladder import Rung, Step
 from hltune.search.pool import SearchPool
 from hltune.tuning.pace import Limits
 from hltune.tuning.pool import Pool
-from hltune.tuning.tuner import Round, Tuner
+from hltune.tuning.round import Round
+from hltune.tuning.tuner import Tuner
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule, Unroll

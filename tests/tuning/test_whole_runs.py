@@ -18,7 +18,8 @@ from hltune.machine.options import MeasureOptions
 from hltune.search.autoschedulers import BUILTIN
 from hltune.tuning.options import Budget, TuneOptions
 from hltune.tuning.outlook import Expectation
-from hltune.tuning.tuner import Round, Tuner
+from hltune.tuning.round import Round
+from hltune.tuning.tuner import Tuner
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule, Unroll
 from hltune.values.errors import InputError

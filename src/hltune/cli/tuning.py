@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     from hltune.tuning.options import Budget
-    from hltune.tuning.tuner import Round
+    from hltune.tuning.round import Round
     from hltune.values.unit import Unit
 
 _REFRESH_S = 5

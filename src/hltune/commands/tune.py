@@ -38,9 +38,10 @@ from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes
 from hltune.tuning.options import Budget, TuneOptions
 from hltune.tuning.outlook import Expectation, Outlook
+from hltune.tuning.round import Round
 from hltune.tuning.rounds import Run, TuneProgress, part, take_rounds
 from hltune.tuning.searcher import Searcher, climb_baselines
-from hltune.tuning.tuner import Round, Tuner
+from hltune.tuning.tuner import Tuner
 from hltune.values.about import About
 from hltune.values.cost import count_repaired
 from hltune.values.errors import Failure, HltuneError, InputError

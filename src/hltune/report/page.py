@@ -34,7 +34,7 @@ from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.samples.results import LONGEST_PAUSE_S, minutes_without_pauses
 from hltune.tuning.outlook import Outlook
-from hltune.tuning.tuner import Round
+from hltune.tuning.round import Round
 from hltune.values.cost import Cost, Measurement, is_repaired
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.reasons import Reason

@@ -38,8 +38,8 @@ from hltune.search.autoschedulers import BASELINE
 from hltune.tuning.finals import Finals
 from hltune.tuning.operators import Successes
 from hltune.tuning.outlook import Expectation, Outlook
+from hltune.tuning.round import Round
 from hltune.tuning.rounds import TuneProgress
-from hltune.tuning.tuner import Round
 from hltune.values.errors import InputError
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS, Unit

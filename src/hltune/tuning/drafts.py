@@ -266,8 +266,11 @@ class Drafts:
         chosen = self._ranked(new, wanted, random_share, rng)
         untried = self._untried(candidates)
         chosen += untried[: wanted - len(chosen)]
-        left = _without({key: candidates[key] for key in (*new, *untried)}, chosen)
-        return Picked(chosen={key: candidates[key] for key in chosen}, left=left)
+        left = {*new, *untried}.difference(chosen)
+        return Picked(
+            chosen={key: candidates[key] for key in chosen},
+            left={key: candidates[key] for key in (*new, *untried) if key in left},
+        )
 
     def _new(self, drafts: Iterable[str]) -> list[str]:
         """Those that were lowered, of equal programs the first, and none that comes to what was measured."""
@@ -394,8 +397,3 @@ def _of_what_was_measured(candidate: Candidate, drafts: Mapping[str, Candidate])
         return candidate
     before = parent.provenance
     return replace(candidate, provenance=Mutated(parent=before.parent, changes=(*before.changes, *own.changes)))
-
-
-def _without(candidates: Mapping[str, Candidate], keys: Iterable[str]) -> dict[str, Candidate]:
-    gone = set(keys)
-    return {key: each for key, each in candidates.items() if key not in gone}

@@ -13,8 +13,9 @@ from hltune.runtime.progress import Progress
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.outlook import Expectation, Outlook
 from hltune.tuning.pace import Limits
+from hltune.tuning.round import Round
 from hltune.tuning.shares import Shares
-from hltune.tuning.tuner import Round, Tuner
+from hltune.tuning.tuner import Tuner
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.machine_id import MachineId
 from hltune.values.unit import Unit

@@ -2,8 +2,9 @@
 
 Tunes each for that long (5 minutes) and prints how many times as long as the tuned schedule the expert one takes, and
 the better of Mullapudi2016 and Adams2019 without tuning, all measured interleaved at the end of the tuning; then
-geometric means. What has been tuned is kept as JSON in the workspace and not tuned again, so that a run that was
-interrupted goes on. It takes about an hour and a half in all, beside which nothing else should run.
+geometric means; then how well the minutes were kept, and how many times as many samples per minute came as were
+forecast before the first round. What has been tuned is kept as JSON in the workspace and not tuned again, so that a run
+that was interrupted goes on. It takes about an hour and a half in all, beside which nothing else should run.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import statistics
 import sys
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.tool import CORES, kept, minutes, tune
 from hltune.suite.catalog import APPS
@@ -20,6 +22,22 @@ from hltune.workspace.records import Workspace
 
 SEARCHED = ("mullapudi2016", "adams2019")
 DEFAULT_MINUTES = 5.0
+KEPT = 0.1
+FORECAST = 1.5
+
+
+class Row(NamedTuple):
+    """An application: how many times as long others take, NaN if they failed; what came, by what was to come.
+
+    Attributes:
+        took: wall time of the whole run, by the minutes that were given.
+        came: samples per minute of all rounds, by the forecast; NaN where there was none.
+    """
+
+    expert: float
+    searched: float
+    took: float
+    came: float
 
 
 def main() -> None:
@@ -27,25 +45,41 @@ def main() -> None:
     workspace = Workspace(Path(sys.argv[2] if len(sys.argv) > 2 else ".bench/apps"))
     names = sys.argv[3:] or [app.name for app in APPS]
     print(f"{CORES} cores, {each_min:g} minutes each; times as long as tuned")
-    print(f"{'':20}{'tuned/ms':>10}{'expert':>8}{'searched':>10}{'best is':>16}{'measured':>10}{'failed':>8}")
+    print(
+        f"{'':20}{'tuned/ms':>10}{'expert':>8}{'searched':>10}{'best is':>16}{'measured':>10}{'failed':>8}"
+        f"{'took':>7}{'came':>7}"
+    )
     rows = [examine(name, workspace, each_min) for name in names]
-    for title, column in (("expert", 0), ("the better of Mullapudi2016 and Adams2019", 1)):
-        values = [row[column] for row in rows if math.isfinite(row[column])]
-        if values:
-            least, mean = min(values), statistics.geometric_mean(values)
-            print(f"{title}: geometric mean {mean:.2f}, least {least:.2f}, of {len(values)}")
+    expert, searched, took, came = zip(*rows, strict=True)
+    for title, values in (("expert", expert), ("the better of Mullapudi2016 and Adams2019", searched)):
+        if finite := [each for each in values if math.isfinite(each)]:
+            mean = statistics.geometric_mean(finite)
+            print(f"{title}: geometric mean {mean:.2f}, least {min(finite):.2f}, of {len(finite)}")
+    in_time, foreseen = (sum(abs(each - 1) <= KEPT for each in took), sum(map(is_foreseen, came)))
+    print(f"minutes within {KEPT:.0%}: {in_time}; samples per minute as forecast within {FORECAST:g}: {foreseen}")
 
 
-def examine(name: str, workspace: Workspace, each_min: float) -> tuple[float, float]:
-    """Prints a line; returns how many times as long expert and searched schedules take, NaN if they failed."""
+def examine(name: str, workspace: Workspace, each_min: float) -> Row:
+    """Tunes it and prints a line."""
     document = kept(workspace.root / f"{name}.tuned.json", partial(tune, name, workspace, each_min))
     costs = {row["name"]: row["cost"] for row in document["finalists"] if row["cost"]}
     ours = min((cost for key, cost in costs.items() if key.startswith("tuned")), default=document["best"]["cost"])
-    expert = costs.get("expert", math.nan) / ours
-    searched = min((costs[key] for key in SEARCHED if key in costs), default=math.nan) / ours
-    counts = f"{document['measured']:>10}{document['failed']:>8}"
-    print(f"{name:20}{ours:10.3f}{expert:8.2f}{searched:10.2f}{document['best']['name']:>16}{counts}", flush=True)
-    return expert, searched
+    row = Row(
+        expert=costs.get("expert", math.nan) / ours,
+        searched=min((costs[key] for key in SEARCHED if key in costs), default=math.nan) / ours,
+        took=document["wall_s"] / 60 / each_min,
+        came=(document["samples_per_minute"] or 0) / (document["expected"] or {}).get("samples_per_minute", math.nan),
+    )
+    print(
+        f"{name:20}{ours:10.3f}{row.expert:8.2f}{row.searched:10.2f}{document['best']['name']:>16}"
+        f"{document['measured']:>10}{document['failed']:>8}{row.took:7.2f}{row.came:7.2f}",
+        flush=True,
+    )
+    return row
+
+
+def is_foreseen(came: float) -> bool:
+    return 1 / FORECAST <= came <= FORECAST
 
 
 if __name__ == "__main__":

@@ -36,8 +36,12 @@ def hltune(*words: object) -> Any:
     return json_of("hltune", *words, "--json")
 
 
-def tune(pipeline: str, workspace: Workspace, minutes: float, *flags: str) -> Any:
-    return hltune("tune", pipeline, "--minutes", minutes, "--workspace", workspace.root, *flags)
+def tune(pipeline: str, workspace: Workspace, minutes: float | None, *flags: str) -> Any:
+    """The document of a tuning, and as ``wall_s`` what it took from start to end. Without minutes, flags limit it."""
+    limit = () if minutes is None else ("--minutes", minutes)
+    began_s = time.monotonic()
+    document = hltune("tune", pipeline, *limit, "--workspace", workspace.root, *flags)
+    return {**document, "wall_s": time.monotonic() - began_s}
 
 
 def kept(path: Path, make: Callable[[], Any]) -> Any:

@@ -13,7 +13,7 @@ from hltune.commands import on_record
 from hltune.commands.on_record import drop_once_wrong, leaving_something, put_on_record
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Silent
-from hltune.tuning.finals import Finals, decide
+from hltune.tuning.finals import Finals
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule, Unroll
 from hltune.values.errors import Failure, HltuneError
@@ -21,7 +21,7 @@ from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.workspace.records import TUNED, Record, Workspace
 from tests.report.values import HOST, SPEC, cost, row
-from tests.tuning.recorded import TimedSession
+from tests.tuning.recorded import TimedSession, decided
 
 WON, LUCKY = (Schedule((Unroll(Stage("out"), loop),)) for loop in "xy")
 
@@ -53,7 +53,7 @@ def test_a_tie_with_the_expert_replaces_nothing(tmp_path: Path) -> None:
     session = TimedSession({LUCKY: cost(1e-3, *[2e-3] * 6), WON: cost(1.5e-3, 2.2e-3, 1.9e-3, 2.1e-3, *[2e-3] * 3)})
     expert = Candidate(schedule=LUCKY, provenance=Named(name="expert"))
     records = workspace.records(SPEC, HOST)
-    finals = decide(session, {"expert": expert}, {}, (), records, "blur")
+    finals = decided(session, {"expert": expert}, {}, (), records)
     put_on_record(finals, SPEC, HOST, workspace)
     assert [each.label for each in workspace.records(SPEC, HOST)] == [former.label]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hltune.commands import tune
+from hltune.commands import tune_one
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.search.ladder import climb, single
 from hltune.search.pool import SearchPool
@@ -58,10 +58,10 @@ def test_searches_end_with_what_they_wait_for(
             steps.append(number)
             yield number
 
-    monkeypatch.setattr(tune, "climb_baselines", climb)
+    monkeypatch.setattr(tune_one, "climb_baselines", climb)
     search = Adams2019Options(parallelism=1)
     options = TuneOptions(search=search, search_timeout_s=60, budget=Budget(rounds=1))
-    tune._search_meanwhile(Busy(busy), blur, options, pool, Workspace(tmp_path), end_s=math.inf)
+    tune_one._search_meanwhile(Busy(busy), blur, options, pool, Workspace(tmp_path), end_s=math.inf)
     assert len(steps) == found
 
 

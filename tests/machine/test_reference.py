@@ -6,7 +6,7 @@ import copy
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from hltune.machine.open import resolve
 from hltune.machine.reference import _nothing_runs
 from hltune.machine.reference_job import AT_ROOT, INLINED, ReferenceJob, Undecided
 from hltune.machine.runs import Folders, Ran
-from hltune.machine.sensitivity import every_func_at_root
+from hltune.machine.sensitivity import Variant, every_func_at_root, vectorised
 from hltune.machine.task import Task
 from hltune.machine.verify import Verification, output_path
 from hltune.runtime.worker import Process, Worker
@@ -139,3 +139,36 @@ def test_what_ends_a_process_that_keeps_an_output_is_known(job: ReferenceJob, tm
     with Worker(preload=("halide", "numpy", "pytest")) as worker, pytest.raises(JobFailed):
         worker.run(NoRoom(job, "time"))
     assert (Folders(tmp_path).running() or "").startswith("inputs moved")
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Runs a job on a computer where running takes so long, but with the vectorised schedule no time."""
+
+    job: ReferenceJob
+    run_s: float
+
+    def run(self, process: Process) -> list[tuple[str, Schedule]]:
+        done: list[Variant] = []
+        save = Folders.save
+
+        def timed(its: Folders, ran: Ran) -> None:
+            done.append(ran.variant)
+            run_s = 0.0 if ran.variant.schedule == vectorised(self.job.task.spec) else self.run_s
+            save(its, replace(ran, run_s=run_s, compile_s=1.0))
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Folders, "save", timed)
+            self.job.run(process)
+        return [(each.name, each.schedule) for each in done[2:]]
+
+
+def test_where_running_takes_long_the_fast_variant_comes_first_and_others_run_as_fast(job: ReferenceJob) -> None:
+    fast, name = vectorised(job.task.spec), "a vectorised schedule"
+    (elsewhere := job.directory / "quick").mkdir()
+    with Worker(preload=("halide", "numpy", "pytest")) as worker:
+        slow = worker.run(Timed(job, 9.0))
+        quick = worker.run(Timed(replace(job, memory=None, directory=elsewhere), 0.5))
+    assert slow[0] == (name, fast) and len(slow) > 3 and {schedule for _, schedule in slow} == {fast}
+    assert quick[-1] == (name, fast) and sorted(dict(slow)) == sorted(dict(quick))
+    assert all(schedule != fast for _, schedule in quick[:-1])

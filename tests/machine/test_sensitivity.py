@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hltune.machine.sensitivity import moved_inputs
-from hltune.values.pipeline import BufferArgument, Number, PipelineSpec, ScalarArgument
+from hltune.machine.sensitivity import moved_inputs, vectorised
+from hltune.schedule.parse import parse_schedule
+from hltune.values.pipeline import BufferArgument, FuncInfo, Number, PipelineSpec, ScalarArgument
 
 TENTH = float(np.float32(0.1))
 
@@ -45,3 +46,15 @@ def test_images_move_while_it_lasts() -> None:
     with moved_inputs((array,), spec, 1) as (inside,):
         assert inside is array and np.array_equal(array != before, [True, True, False, False])
     np.testing.assert_array_equal(array, before)
+
+
+def test_all_definitions_are_vectorised_along_what_is_pure_in_them() -> None:
+    sums = FuncInfo(name="sums", args=("x", "x_v"), updates=(("r",), ("r",)), update_args=(("x", "x_v"), ()))
+    table = FuncInfo(name="table", args=("i",))
+    spec = PipelineSpec(name="p", hlpipe=b"", inputs=(), outputs=(), funcs=(sums, table))
+    wanted = """
+        sums.compute_root().split(x, x, x_vv, 8, TailStrategy::GuardWithIf).vectorize(x_vv).parallel(x_v);
+        sums.update(0).split(x, x, x_vv, 8, TailStrategy::GuardWithIf).vectorize(x_vv).parallel(x_v);
+        table.compute_root().split(i, i, i_v, 8, TailStrategy::GuardWithIf).vectorize(i_v);
+    """
+    assert vectorised(spec) == parse_schedule(wanted, spec.funcs)

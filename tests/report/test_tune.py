@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from hltune.commands.tune import Tuned, Tuning
+from hltune.commands.tune import Tuning
+from hltune.commands.tune_one import Tuned
 from hltune.machine.speedup import Speedup, speedup
 from hltune.report import tune as report
 from hltune.report.pictures import plot_curve
 from hltune.report.tables import print_comparison
-from hltune.tuning.finals import Finals, decide
+from hltune.tuning.finals import Finals
 from hltune.tuning.options import Budget
 from hltune.tuning.outlook import Outlook
 from hltune.values.candidate import Candidate
@@ -45,7 +46,7 @@ from tests.report.values import (
     row,
     tuned,
 )
-from tests.tuning.recorded import RecordedSession
+from tests.tuning.recorded import RecordedSession, decided
 
 
 @pytest.mark.parametrize(
@@ -291,7 +292,7 @@ NEAR = Schedule((Parallel(Stage("out"), "y"),))
 def test_the_ratio_to_the_runner_up_is_the_same_everywhere() -> None:
     schedules = {"adams2019": NEAR, "mine": Schedule((Vectorize(Stage("out"), "x"),))}
     references = {name: Candidate(schedule=each, provenance=Named(name=name)) for name, each in schedules.items()}
-    finals = decide(NoisySession(), references, {}, (), [], "blur")
+    finals = decided(NoisySession(), references, {}, (), [])
     assert [row.name for row in finals.rows] == ["mine", "adams2019"]
     assert finals.to_runner_up is not None and finals.to_runner_up.tie
     result = replace(TUNED, finals=finals)

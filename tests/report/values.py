@@ -10,7 +10,7 @@ from hltune.commands.attempt import Tried
 from hltune.commands.compare import Comparison
 from hltune.commands.pretrain import Pretrained
 from hltune.commands.schedule import Scheduled
-from hltune.commands.tune import Tuned
+from hltune.commands.tune_one import Tuned
 from hltune.cost_model.metrics import NO_PAIRS, Evaluation, PairCount
 from hltune.cost_model.scorer import Validation
 from hltune.machine.speedup import Speedup

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import zlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from hltune.machine.protocol import Session
 from hltune.machine.verify import Verification
 from hltune.runtime.worker import Worker
+from hltune.samples.results import Ranked
+from hltune.tuning.contest import Contest
+from hltune.tuning.finals import Finals, decide
+from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Counters, Measurement
 from hltune.values.directives import ComputeAt, Parallel, Schedule, Unroll, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.schedule_codec import schedule_hash
+from hltune.workspace.records import Record
+from hltune.workspace.rows import Row
 from tests.report.values import PACKETS
 
 BROKEN = Failure(stage="compile", kind="timeout", message="took longer than its limit of 20 s")
@@ -96,3 +103,19 @@ class TimedSession(RecordedSession):
 
     def cost(self, schedule: Schedule) -> Measurement:
         return self.costs.get(schedule, BROKEN)
+
+
+def decided(
+    session: Session,
+    references: Mapping[str, Candidate],
+    failed_now: Mapping[str, Failure],
+    best: Sequence[Ranked],
+    records: Sequence[Record],
+    *,
+    most: int | None = None,
+    told: Callable[[Sequence[Row]], None] = lambda _: None,
+    **known: Any,
+) -> Finals:
+    """The final comparison, with what is known of the schedules as `Contest` has it."""
+    contest = Contest(pipeline="p", references=references, failed_now=failed_now, best=best, records=records, **known)
+    return decide(session, contest, most=most, told=told)

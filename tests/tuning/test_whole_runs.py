@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hltune.commands import store
+from hltune.commands import store, tune_one
 from hltune.commands import tune as command
 from hltune.commands.place import Place as Opened
 from hltune.machine.inputs import Inputs
@@ -161,7 +161,7 @@ def test_no_second_run_begins_while_the_first_one_still_searches(whole: Whole, m
             whole.place.store()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "_search_meanwhile", search)
+    monkeypatch.setattr(tune_one, "_search_meanwhile", search)
     with pytest.raises(KeyboardInterrupt):
         whole.tune()
     whole.place.store().close()  # it is free again

@@ -18,7 +18,7 @@ from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.remembered import Known, Remembered, digest
 from hltune.machine.runs import Folders, Ran
-from hltune.machine.sensitivity import Variant, moved_inputs, variants
+from hltune.machine.sensitivity import Variant, fast_variant, moved_inputs, other_floats
 from hltune.machine.task import NumPyReference, Task, compile_code, with_buffers
 from hltune.machine.tolerance import Tolerance, exact, limited, measured
 from hltune.machine.verify import (
@@ -309,7 +309,7 @@ class ReferenceJob:
         end_s = time.monotonic() + _SENSITIVITY_S
         found: list[Ran] = []
         whole = True
-        for variant in variants(self.task.spec, base.variant.schedule, self.task.target, strict=self.strict):
+        for variant in self._in_order(base, found):
             if found and self._chaotic(base, found[-1]):
                 break
             ran = None
@@ -321,6 +321,26 @@ class ReferenceJob:
                 failure = self._folders.failure(variant.name)
                 whole = whole and failure is not None and failure.kind == "error"
         return found, whole
+
+    def _in_order(self, base: Ran, found: Sequence[Ran]) -> Iterator[Variant]:
+        """All variants, the quickest first.
+
+        Where running takes longer than compiling, the fast one comes first, and if it agrees, the others are variants
+        of it. Where floats are strict, nothing else can differ.
+
+        Args:
+            found: what has become of those before, whenever the next one is asked for.
+        """
+        fast = fast_variant(self.task.spec, self.task.target)
+        at_once = base.run_s > base.compile_s
+        if at_once:
+            yield fast
+        agreeing = [each for each in found if self._agree(base.outputs, each.outputs)]
+        schedule = min([base, *agreeing], key=lambda each: each.run_s).variant.schedule
+        if not self.strict:
+            yield from other_floats(self.task.spec, schedule, self.task.target)
+        if not at_once:
+            yield fast
 
     def _chaotic(self, base: Ran, other: Ran) -> bool:
         numbers = [number for number, flag in enumerate(self._measured) if flag]

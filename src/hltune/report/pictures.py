@@ -18,7 +18,7 @@ from hltune.workspace.records import Workspace
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from hltune.commands.tune import Tuned
+    from hltune.commands.tune_one import Tuned
 
 _LEAST_TICKS = 4
 

@@ -11,7 +11,8 @@ from rich.console import Console, RenderableType
 from rich.table import Column
 from rich.text import Text
 
-from hltune.commands.tune import Tuned, Tuning
+from hltune.commands.tune import Tuning
+from hltune.commands.tune_one import Tuned
 from hltune.cost_model.ranker import NAME as RANKER
 from hltune.machine.speedup import Speedup, ratio
 from hltune.report.documents import cost as cost_document

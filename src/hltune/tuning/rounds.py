@@ -10,7 +10,7 @@ from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.machine.protocol import Session
 from hltune.machine.quiet import say_if_busy
 from hltune.runtime.progress import Progress
-from hltune.tuning.options import TuneOptions
+from hltune.tuning.options import Budget, TuneOptions
 from hltune.tuning.outlook import Expectation, Outlook
 from hltune.tuning.pace import Limits
 from hltune.tuning.round import Round
@@ -73,68 +73,133 @@ class Run:
         """What the rounds say about further ones, those of earlier runs as well."""
         return Outlook.of([*self.earlier, *(each.best for each in self.rounds)])
 
+    @property
+    def own_outlook(self) -> Outlook:
+        """What the rounds of this run say alone: who tunes again wants more than there was."""
+        return Outlook.of([each.best for each in self.rounds])
+
+    def add(self, done: Round) -> None:
+        """Another round of it has ended."""
+        self.rounds.append(done)
+        self.measured += done.measured
+        self.failures += done.failures
+        self.repaired += done.repaired
+        self.seconds += done.seconds
+
 
 def take_rounds(runs: dict[str, Run], options: TuneOptions, end_s: float, progress: TuneProgress) -> None:
     """Pipelines take rounds until none of them, or nothing of the budget, is left; each has a first one, in time.
 
     What goes wrong in a round of one of them ends its rounds only.
     """
-    shares = Shares(list(runs))
-    budget = options.budget
-    known = sum(each.measured for each in runs.values())
-    if budget.samples is not None and known > budget.samples:
-        beyond = f"{known - budget.samples} more than --samples {budget.samples}"
-        progress.note(f"known schedules are always measured: {known} of them here, {beyond}")
-    while (name := shares.next()) is not None:
-        run = runs[name]
-        measured = sum(each.measured for each in runs.values())
-        left = None if budget.samples is None else _share(budget.samples - measured, len(shares))
-        limits = Limits(end_s=end_s - _reserve_s(runs, options), samples=left)
-        share_s = part(limits.end_s, len(shares)) - time.monotonic()
-        if time.monotonic() >= limits.end_s or left == 0:
-            break
+    rounds = _Rounds(runs=runs, budget=options.budget, end_s=end_s, progress=progress, shares=Shares(list(runs)))
+    rounds.say_what_is_beyond()
+    rounds.take()
+    rounds.say_who_had_none()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rounds:
+    """The rounds of pipelines that share a budget.
+
+    Attributes:
+        end_s: when the run should end, final comparisons included, of the monotonic clock.
+        shares: whose turn it is, of those that still take rounds.
+    """
+
+    runs: dict[str, Run]
+    budget: Budget
+    end_s: float
+    progress: TuneProgress
+    shares: Shares
+
+    def take(self) -> None:
+        while (name := self.shares.next()) is not None:
+            limits = self._limits()
+            if time.monotonic() >= limits.end_s or limits.samples == 0:
+                break
+            if not self._take_one(name, limits):
+                self.shares.leave(name)
+
+    def _take_one(self, name: str, limits: Limits) -> bool:
+        """Takes a round, if this pipeline still takes one; False if it takes no more."""
+        run = self.runs[name]
+        if run.tuner.exhausted:
+            self.progress.note(f"{name}: searches find nothing new any more")
+            return False
+        if self.budget.rounds is not None and len(run.rounds) >= self.budget.rounds:
+            return False
+        share_s = part(limits.end_s, len(self.shares)) - time.monotonic()
         shortest_s = run.tuner.pace.shortest_round_s
-        if new := sum(not each.rounds for each in runs.values()):  # every pipeline gets a first round
+        if new := sum(not each.rounds for each in self.runs.values()):  # every pipeline gets a first round
             shortest_s = min(shortest_s, _LEAST_ROUND_S)
             limits = replace(limits, end_s=part(limits.end_s, new))
-        late = time.monotonic() + shortest_s >= limits.end_s
-        if late or run.tuner.exhausted or (budget.rounds is not None and len(run.rounds) >= budget.rounds):
-            if run.tuner.exhausted:
-                progress.note(f"{name}: searches find nothing new any more")
-            shares.leave(name)
-            continue
-        if run.expected is None:
-            most = math.inf if budget.samples is None else (budget.samples - measured) / len(shares)
-            run.expected = run.tuner.expect(share_s / 60, most=most)
-            if run.expected is not None:
-                progress.expects(name, run.expected)
+        if time.monotonic() + shortest_s >= limits.end_s:
+            return False
+        self._expect(name, share_s)
         before = run.tuner.history.best_cost
         try:
-            done = run.tuner.round(limits, progress)
+            done = run.tuner.round(limits, self.progress)
         except HltuneError as error:
             run.error = error
-            progress.note(f"{name} has no further rounds, and what was measured so far is compared. {error}")
-            shares.leave(name)
-            continue
-        say_if_busy(run.session, name, progress)
-        run.rounds.append(done)
-        run.measured += done.measured
-        run.failures += done.failures
-        run.repaired += done.repaired
-        run.seconds += done.seconds
-        shares.gained(name, before, done.best)
-        progress.round_done(done)
-        own = Outlook.of([each.best for each in run.rounds])  # who tunes again wants more than there was
-        if budget.until_done and own.done:
-            progress.note(f"{name}: {_why_done(own)}")
-            shares.leave(name)
-    idle = [name for name, run in runs.items() if not run.rounds and run.error is None]
-    if idle and budget.rounds != 0:
+            self.progress.note(f"{name} has no further rounds, and what was measured so far is compared. {error}")
+            return False
+        say_if_busy(run.session, name, self.progress)
+        run.add(done)
+        self.shares.gained(name, before, done.best)
+        self.progress.round_done(done)
+        if self.budget.until_done and run.own_outlook.done:
+            self.progress.note(f"{name}: {_why_done(run.own_outlook)}")
+            return False
+        return True
+
+    def _limits(self) -> Limits:
+        """Those of the next round."""
+        samples = None if self.budget.samples is None else self._share(self.budget.samples - self._measured)
+        return Limits(end_s=self.end_s - self._reserve_s(), samples=samples)
+
+    def _share(self, samples: int) -> int:
+        """What a round may take of the samples that are left, so that the other pipelines get some as well."""
+        return max(0, min(samples, max(_LEAST_SHARE, -(-samples // len(self.shares)))))
+
+    def _reserve_s(self) -> float:
+        """Time for the final comparisons, which are part of the budget."""
+        reserve_s = sum(run.tuner.finals_s for run in self.runs.values())
+        minutes = self.budget.minutes
+        return reserve_s if minutes is None else min(reserve_s, _LARGEST_RESERVE * 60 * minutes)
+
+    @property
+    def _measured(self) -> int:
+        """What was measured so far, of all pipelines."""
+        return sum(each.measured for each in self.runs.values())
+
+    def _expect(self, name: str, share_s: float) -> None:
+        """Says what the rounds of a pipeline will bring in its share of the time, if nobody knows yet."""
+        run = self.runs[name]
+        if run.expected is not None:
+            return
+        samples = self.budget.samples
+        most = math.inf if samples is None else (samples - self._measured) / len(self.shares)
+        run.expected = run.tuner.expect(share_s / 60, most=most)
+        if run.expected is not None:
+            self.progress.expects(name, run.expected)
+
+    def say_what_is_beyond(self) -> None:
+        samples, known = self.budget.samples, self._measured
+        if samples is not None and known > samples:
+            beyond = f"{known - samples} more than --samples {samples}"
+            self.progress.note(f"known schedules are always measured: {known} of them here, {beyond}")
+
+    def say_who_had_none(self) -> None:
+        """What used up the budget, if a pipeline had no round, and no error."""
+        idle = [name for name, run in self.runs.items() if not run.rounds and run.error is None]
+        if not idle or self.budget.rounds == 0:
+            return
         why = "expected outputs and known schedules have used up the budget; give more --minutes, or --rounds"
-        if budget.samples is not None and sum(each.measured for each in runs.values()) >= budget.samples:
-            others = " and the rounds of others" if len(idle) < len(runs) else ""
+        if self.budget.samples is not None and self._measured >= self.budget.samples:
+            others = " and the rounds of others" if len(idle) < len(self.runs) else ""
             why = f"known schedules{others} have used up the samples; give more --samples"
-        progress.note(f"no round of {', '.join(idle)}: {why}")
+        self.progress.note(f"no round of {', '.join(idle)}: {why}")
 
 
 def _why_done(outlook: Outlook) -> str:
@@ -147,15 +212,3 @@ def part(end_s: float, parts: int) -> float:
     """The end of the first of equal parts of the time that is left until this moment of the monotonic clock."""
     now_s = time.monotonic()
     return now_s + max(0.0, end_s - now_s) / parts
-
-
-def _reserve_s(runs: dict[str, Run], options: TuneOptions) -> float:
-    """Time for the final comparisons, which are part of the budget."""
-    reserve_s = sum(run.tuner.finals_s for run in runs.values())
-    minutes = options.budget.minutes
-    return reserve_s if minutes is None else min(reserve_s, _LARGEST_RESERVE * 60 * minutes)
-
-
-def _share(samples: int, pipelines: int) -> int:
-    """What a round may take of the samples that are left, so that the other pipelines get some as well."""
-    return max(0, min(samples, max(_LEAST_SHARE, -(-samples // pipelines))))

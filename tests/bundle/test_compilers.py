@@ -43,7 +43,12 @@ def test_android_is_told_where_programs_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "what"), [("powerpc-32-linux", "big-endian"), ("hexagon-32-qurt", "no bundles for this target")]
+    ("target", "what"),
+    [
+        ("powerpc-32-linux", "big-endian"),
+        ("hexagon-32-qurt", "no bundles for this target"),
+        ("arm-64-android-no_asserts-no_bounds_query", "found: no_asserts, no_bounds_query"),
+    ],
 )
 def test_what_no_runner_is_for_is_refused(target: str, what: str) -> None:
     with pytest.raises(InputError, match=what):

@@ -19,6 +19,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.schedule.repair import repaired
 from hltune.values.provenance import REPAIR, Mutated
 from hltune.values.schedule_codec import schedule_hash
+from hltune.workspace.tunings import tunings
 from tests.cli.conftest import PIPELINES, Run
 
 QEMU = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
@@ -43,7 +44,7 @@ def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short_turns")
 def test_rounds_of_bundles(hltune: Run, tmp_path: Path) -> None:
-    made = hltune("bundle", "make", *SMALL, "-n", 7, "-o", "b.zip", "--json")
+    made = hltune("bundle", "make", *SMALL, "-n", 7, "--seed", 3, "-o", "b.zip", "--json")
     assert made.code == 0, made.err
     first = made.document
     assert (first["number"], first["candidates"], first["device"]) == (1, 7, None)
@@ -59,6 +60,8 @@ def test_rounds_of_bundles(hltune: Run, tmp_path: Path) -> None:
     schedule = next(path for path in document["files"] if path.endswith(".json"))
     again = hltune("bundle", "read", "device/results.json", "--json").document
     assert (again["added"], again["measured"]) == (0, 7)
+    (noted,) = (tmp_path / ".hltune").rglob("tunings.jsonl")
+    assert [each.seed for each in tunings(noted)] == [3]  # by which `reproduce` finds the inputs
     exported = hltune(
         "export", *SMALL[:3], "--max-parallelism", 2, "--schedule", schedule, "-o", "out", "--format", "cpp"
     )

@@ -86,6 +86,8 @@ def test_a_plan_needs_samples(hltune: Run) -> None:
         (("--plan",), "belong together"),
         (("--hours", 1), "belong together"),
         (("--plan", "--pipelines", 3, "--hours", 0), "--hours"),
+        (("--plan", "--pipelines", 3, "--hours", 1, "--batches", 9, "--use"), "found: --batches, --use"),
+        (("--plan", "--pipelines", 3, "--hours", 1, "--no-benchmarks", "--cluster", "auto"), "--no-benchmarks, --cl"),
         (("--weights", "nothing.weights"), "nothing.weights"),
         (("--from-scratch", "--weights", "start.weights"), "two starts"),
         (("--target", "arm-64-linux"), "does not run on this machine"),

@@ -92,7 +92,7 @@ class LanesSession(RecordedSession):
                     yield ended, self.cost(its_schedule)
                     self._left -= 1
                     if self._left == 0:
-                        raise OSError("no space left on device")
+                        raise self._opener.error
         for ended, its_schedule in late:
             yield ended, self.cost(its_schedule)
 
@@ -110,7 +110,8 @@ class LanesOpener:
         deadly: what takes the node down.
         die: takes it down.
         ready: ends when it is known what is expected.
-        fails_after: that many measurements, which the disk has no space for.
+        fails_after: that many measurements.
+        error: what it fails with.
     """
 
     name: str = "one"
@@ -126,6 +127,7 @@ class LanesOpener:
     die: Callable[[], None] = lambda: None
     ready: Callable[[], None] = lambda: None
     fails_after: float = math.inf
+    error: Exception = OSError("no space left on device")
     machine: MachineId = MADE_UP
     kind_of_cores: str = "cores"
     halide: str = MADE_UP.halide

@@ -157,6 +157,21 @@ def test_a_node_that_fails_leaves_the_others_to_measure(without_ray: Cluster) ->
     assert any("measures no more" in note and "no space left" in note for note in notes)
 
 
+def test_a_node_on_which_a_pipeline_does_not_run_measures_the_next_one(without_ray: Cluster) -> None:
+    error = HltuneError("the pipeline does not finish within its limits")
+    without_ray(LanesOpener(name="a", seconds=0.01), LanesOpener(name="b", seconds=0.01, fails_after=4, error=error))
+    notes: list[str] = []
+    wanted = schedules(30)
+    with head_of(notes) as head:
+        with session_of(head) as session:
+            measured = [key for key, _ in session.measure_each(wanted.items(), best=None)]
+            assert sorted(measured) == sorted(wanted) and session.nodes() == 1
+        assert [each.about.name for each in head.timing()] == ["a", "b"]
+        with session_of(head) as session:
+            assert session.nodes() == 2
+    assert not any("measures no more" in note for note in notes)
+
+
 def test_what_was_measured_before_the_only_node_failed_is_kept(without_ray: Cluster) -> None:
     without_ray(LanesOpener(fails_after=4))
     found: list[str] = []

@@ -5,29 +5,35 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hltune.commands import store, tune_one
-from hltune.commands import tune as command
+from hltune.commands import store, tune, tune_one
 from hltune.commands.place import Place as Opened
+from hltune.commands.tune import Tuning
+from hltune.cost_model.adams2019.weights import builtin_weights, write_weights
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
+from hltune.samples.reader import Reader
 from hltune.search.autoschedulers import BUILTIN
 from hltune.tuning.options import Budget, TuneOptions
 from hltune.tuning.outlook import Expectation
 from hltune.tuning.round import Round
 from hltune.tuning.tuner import Tuner
 from hltune.values.candidate import Candidate
+from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule, Unroll
-from hltune.values.errors import InputError
+from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
+from hltune.values.schedule_codec import schedule_hash
 from hltune.values.unit import Unit
 from hltune.workspace.records import TUNED, Record
-from hltune.workspace.subject import Subject
+from hltune.workspace.subject import EXPERT, Subject
+from hltune.workspace.tunings import tunings
 from tests.tuning.conftest import THREADS, Place, make_options
 from tests.tuning.recorded import RecordedSession
 from tests.tuning.test_tuner import Notes
@@ -67,12 +73,16 @@ class Whole:
         records = self.place.workspace.records(self.place.subject.spec, self.place.machine)
         return next((each for each in records if each.name == TUNED), None)
 
-    def tune(self, *more: Subject, **changes: Any) -> command.Tuning:
+    def tune(self, *more: Subject, command: str = "", weights: Path = BUILTIN, **changes: Any) -> Tuning:
         options: TuneOptions = replace(make_options(batch=4, beams=1), **changes)
-        options = replace(options, search=replace(options.search, weights=BUILTIN))
-        subjects = (self.place.subject, *more)
-        return command.tune(
-            subjects, options, workspace=self.place.workspace, measure=MEASURE, inputs=Inputs(), progress=self.heard
+        return tune.tune(
+            (self.place.subject, *more),
+            replace(options, search=replace(options.search, weights=weights)),
+            workspace=self.place.workspace,
+            measure=MEASURE,
+            inputs=Inputs(),
+            progress=self.heard,
+            command=command,
         )
 
 
@@ -85,7 +95,7 @@ def whole(place: Place, monkeypatch: pytest.MonkeyPatch) -> Whole:
             machine=lambda: Machine(place.subject),  # type: ignore[arg-type,return-value]
         )
 
-    monkeypatch.setattr(command, "open_place", open_place)
+    monkeypatch.setattr(tune, "open_place", open_place)
     return Whole(place)
 
 
@@ -103,7 +113,7 @@ def interrupted(*_: object) -> None:
 def test_whoever_interrupts_is_told_what_goes_on(
     whole: Whole, monkeypatch: pytest.MonkeyPatch, flags: dict[str, bool], text: str
 ) -> None:
-    monkeypatch.setattr(command, "take_rounds", interrupted)
+    monkeypatch.setattr(tune, "take_rounds", interrupted)
     with pytest.raises(KeyboardInterrupt):
         whole.tune(**flags)
     (note,) = (each for each in whole.heard.notes if "samples of this run are kept in" in each)
@@ -129,7 +139,7 @@ def test_after_an_error_in_a_round_what_was_measured_so_far_is_compared(
 
 def test_whoever_interrupts_can_use_the_best_so_far(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(command, "take_rounds", interrupted)
+        patch.setattr(tune, "take_rounds", interrupted)
         whole.tune()
     kept, spec = whole.tuned, whole.place.subject.spec
     assert kept is not None and not kept.compared and kept.schedule != Schedule()
@@ -139,7 +149,7 @@ def test_whoever_interrupts_can_use_the_best_so_far(whole: Whole, monkeypatch: p
     won = whole.tuned
     assert won is not None and won.compared
     with pytest.raises(KeyboardInterrupt):
-        monkeypatch.setattr(command, "take_rounds", interrupted)
+        monkeypatch.setattr(tune, "take_rounds", interrupted)
         whole.tune()
     assert whole.tuned == won
 
@@ -172,3 +182,78 @@ def test_a_second_run_disturbs_the_first_one_in_nothing(whole: Whole, monkeypatc
     monkeypatch.setattr(Machine, "session", lambda *_, **__: pytest.fail("it has begun"))
     with whole.place.store(), pytest.raises(InputError, match="another run writes to this workspace"):
         whole.tune()
+
+
+def test_known_schedules_that_were_measured_when_somebody_interrupts_are_of_use(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = Tuner.begin
+
+    def interrupted_later(self: Tuner, *arguments: Any, **named: Any) -> None:
+        begin(self, *arguments, **named)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tuner, "begin", interrupted_later)
+    with pytest.raises(KeyboardInterrupt):
+        whole.tune()
+    assert whole.tuned is not None and not whole.tuned.compared
+
+
+def test_a_pipeline_whose_known_schedules_cannot_be_measured_is_left_out(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = Tuner.begin
+
+    def moved(self: Tuner, *arguments: Any, **named: Any) -> list[Measurement]:
+        if self.subject.spec.name == "other":
+            raise InputError("no image here", where="a.png", todo="put it back")
+        return begin(self, *arguments, **named)
+
+    monkeypatch.setattr(Tuner, "begin", moved)
+    subject = whole.place.subject
+    tuning = whole.tune(replace(subject, spec=replace(subject.spec, name="other")))
+    assert [each.subject.spec.name for each in tuning.results] == [subject.spec.name]
+    assert tuning.failed.keys() == {"other"}
+
+
+def test_the_command_is_noted_before_anything_is_measured_by_it(whole: Whole) -> None:
+    """By the seed that stands there `reproduce` finds the inputs."""
+    spec, machine = whole.place.subject.spec, whole.place.machine
+    whole.tune(command="hltune tune blur")
+    (noted,) = tunings(whole.place.workspace.tunings(spec, machine))
+    with Reader(whole.place.workspace.samples) as reader:
+        first_s = min(at_s for at_s, _ in reader.history(spec.content_hash, machine.key))
+    assert noted.began_s <= first_s
+
+
+def test_a_known_schedule_that_failed_before_is_kept_when_it_works(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expert = Schedule((Unroll(Stage("blurred"), "x"),))
+    place = whole.place
+    place.subject = replace(place.subject, hand_written={EXPERT: expert})
+    late = Failure(stage="run", kind="timeout", message="took longer than its limit of 20 s")
+
+    class Late(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:
+            return late if schedule == expert else super().cost(schedule)
+
+    def cost_of_expert() -> float | None:
+        with Reader(place.workspace.samples) as reader:
+            return reader.costs(place.subject.spec.content_hash, place.machine.key)[schedule_hash(expert)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Machine, "session", lambda *_, **__: Late())
+        whole.tune(budget=Budget(rounds=0))
+    assert cost_of_expert() is None
+    whole.tune(budget=Budget(rounds=0))
+    assert cost_of_expert() is not None
+
+
+def test_who_starts_over_may_begin_with_weights_of_before(whole: Whole) -> None:
+    """They are among those that are removed."""
+    folder = whole.place.workspace.weights(whole.place.subject.spec, whole.place.machine)
+    folder.mkdir(parents=True)
+    write_weights(folder / "best-00007.weights", builtin_weights())
+    tuning = whole.tune(fresh=True, weights=folder / "best-00007.weights", budget=Budget(rounds=0))
+    assert len(tuning.results) == 1 and not (folder / "best-00007.weights").exists()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.machine.hexagon.toolchain import find_c_compiler, find_zig
+from hltune.machine.task import checked
 from hltune.runtime.files import ScratchFolder
 from hltune.schedule.export import libraries
 from hltune.values.errors import HltuneError, InputError
@@ -82,6 +83,15 @@ def check_target(target: str) -> None:
             "there are no bundles for big-endian processors",
             where=f"--target {target}",
             expected="a little-endian one, such as arm-64-linux or powerpc-64-linux",
+        )
+    kept = checked(target).split("-")
+    if unchecked := [each for each in target.split("-") if each not in kept]:
+        raise InputError(
+            "a schedule that reads beyond its images would not be found out",
+            where=f"--target {target}",
+            expected="code with Halide's checks, which cost next to nothing",
+            found=", ".join(unchecked),
+            todo="leave that out of the bundle's target, and give it to your own compiler if you want it",
         )
 
 

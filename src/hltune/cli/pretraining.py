@@ -129,6 +129,7 @@ def pretrain(
     wanted = plan.wanted()
     place = output.place
     if wanted is not None:
+        _check_planned(budget, nodes, use=use)
         advice = command.plan_pretraining(options, *wanted, target=target, workspace=place, measure=measure)
         output.show(report.plan_document, report.print_plan, advice)
         return
@@ -137,6 +138,16 @@ def pretrain(
             options, target=target, workspace=place, measure=measure, use=use, progress=progress, cluster=nodes.cluster
         )
     output.show(report.document, report.print_pretrained, result)
+
+
+def _check_planned(budget: BatchFlags, nodes: ClusterFlags, *, use: bool) -> None:
+    """Raises an `InputError` for flags of what a plan does not do."""
+    usual, numbers = BatchFlags(), ("batches", "minutes", "schedules", "fresh")
+    given = [f"--{name}" for name in numbers if getattr(budget, name) != getattr(usual, name)]
+    given += ["--no-benchmarks"] * (not budget.benchmarks) + ["--use"] * use
+    given += ["--cluster"] * (nodes.cluster is not None and nodes.machine is None)
+    if given:
+        raise InputError("--plan measures nothing", found=", ".join(given), todo="leave that out, or --plan")
 
 
 def show_program(

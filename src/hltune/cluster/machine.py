@@ -93,7 +93,8 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         self._feeds: dict[Member, Feed] = {}
         self._measured: deque[tuple[str, Measurement]] = deque()
         self._too_large: dict[str, Schedule] = {}
-        for member in self._head.timing(self._machine):
+        self._out = set[Member]()
+        for member in self._nodes():
             with self._unless_it_fails(member):
                 self._begin(member)
         self.side_by_side: bool = self._on_one("side_by_side")
@@ -114,7 +115,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
     def settled(self) -> bool:
         """See `Session.settled`; the first node is asked once, and says so when it is."""
         if self._settling is None:
-            ready = [each for each in self._head.timing(self._machine) if self._open.get(each, each) is None]
+            ready = [each for each in self._nodes() if self._open.get(each, each) is None]
             if not ready:
                 return False
             self._settling = ready[0].call("call", self._name, "ready", parcel=pack(_NOTHING))
@@ -122,7 +123,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
 
     def nodes(self) -> int:
         """See `Session.nodes`."""
-        return max(1, len(self._head.timing(self._machine)))
+        return max(1, len(self._nodes()))
 
     def has_news(self) -> bool:
         """See `Session.has_news`."""
@@ -203,10 +204,14 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                 with contextlib.suppress(RayError):
                     feed.member.ask("stop", self._name)
 
+    def _nodes(self) -> list[Member]:
+        """Those that measure at present, but for whom this pipeline does not run."""
+        return [each for each in self._head.timing(self._machine) if each not in self._out]
+
     def _timing(self) -> list[Member]:
-        if not self._head.timing(self._machine):
+        if not self._nodes():
             self._head.wait(self._machine)
-        if not (found := self._head.timing(self._machine)):
+        if not (found := self._nodes()):
             raise HltuneError(
                 "no node of the cluster measures",
                 where="--cluster",
@@ -244,7 +249,9 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         raise HltuneError(f"{_MOST_LOST} nodes were lost, one after the other", where=f"--cluster, {method}")
 
     def _failed(self, member: Member, error: Exception) -> None:
-        """Others do what a node could not do; one that is still there measures no more.
+        """Others do what a node could not do.
+
+        One that is still there measures no more, if that is what is wrong with it, or else nothing of this pipeline.
 
         Raises:
             HltuneError: it is there, and nobody else measures.
@@ -252,11 +259,12 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
         if isinstance(error, Lost):
             self._open.pop(member, None)
             self._head.lose(member)
-        elif any(each is not member for each in self._head.timing(self._machine)):
-            if member.aside is None:
-                self._head.set_aside(member, brief(error))
-        else:
+        elif all(each is member for each in self._nodes()):
             raise error_of(member, error) from error
+        elif not isinstance(error, (RayError, NodeFailed)):
+            self._out.add(member)
+        elif member.aside is None:
+            self._head.set_aside(member, brief(error))
 
     @contextlib.contextmanager
     def _unless_it_fails(self, member: Member) -> Generator[None]:
@@ -345,7 +353,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
 
     def _release(self, feeds: dict[Member, Feed], queue: Queue) -> dict[Member, Outcome]:
         """What nodes have measured counts as soon as they can be compared with the first one; returns who has ended."""
-        timing = self._head.timing(self._machine)
+        timing = self._nodes()
         first = feeds.get(timing[0]) if timing else None
         if first is not None and first.times_common:
             return {}

@@ -17,7 +17,7 @@ from hltune.bundle.manifest import Entry, Manifest
 from hltune.bundle.packing import device_notes, pack
 from hltune.bundle.results import CONDITIONS
 from hltune.commands.ours import check_bundle
-from hltune.commands.store import hold_store
+from hltune.commands.store import hold_store, lock_store
 from hltune.commands.verification import further_schedules
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.pretrained import Pretrained
@@ -35,6 +35,7 @@ from hltune.runtime.files import ScratchFolder, cannot_write, check_file, check_
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
+from hltune.samples.lock import WriterLock
 from hltune.samples.reader import Reader
 from hltune.search.pool import SearchPool
 from hltune.tuning.bundled import Bundled, Chosen
@@ -117,8 +118,10 @@ def make(
         progress.note(note)
     given = on_given(identify(subject.target, measure), subject.spec, inputs, measure).given
     inputs = replace(inputs, portable=True)
-    with _reference(subject, measure, inputs, workspace.cache) as session:
-        choice = _choose(subject, options, device, given, workspace, measure, progress)
+    with contextlib.ExitStack() as stack:
+        with lock_store(workspace.samples, progress) as lock:  # no search is in vain, and none disturbs
+            session = stack.enter_context(_reference(subject, measure, inputs, workspace.cache))
+            choice = _choose(subject, options, device, given, workspace, measure, lock, progress)
         progress.phase(f"{subject.spec.name}: expected outputs")
         spec, on_noise, on_smooth = session.expected
         for note in session.verification.notes:
@@ -205,6 +208,7 @@ def _choose(
     given: str,
     workspace: Workspace,
     measure: MeasureOptions,
+    lock: WriterLock,
     progress: Progress,
 ) -> _Choice:
     """Candidates, a few more than are wanted."""
@@ -214,7 +218,7 @@ def _choose(
     ranker: Pretrained | None = default_ranker(asked, workspace, subject.target, here, progress)
     todo = "the same command begins again"
     with (
-        hold_store(workspace.samples, progress, todo=todo) as store,
+        hold_store(workspace.samples, progress, todo=todo, lock=lock) as store,
         SearchPool(options.workers, timeout_s=options.search_timeout_s) as pool,
     ):
         store.add_pipeline(PipelineRecord.of(spec))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
+from hltune import __version__
 from hltune.bundle.manifest import Manifest
 from hltune.bundle.packing import read_manifest
 from hltune.bundle.results import CONDITIONS, Measured, Problem, Results, bundle_of, read_results
@@ -24,6 +26,7 @@ from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord, Sample
 from hltune.workspace.records import TUNED, Record, Workspace
 from hltune.workspace.subject import Subject
+from hltune.workspace.tunings import TuningCommand, note_tuning
 
 _SHOWN = 5
 
@@ -104,8 +107,17 @@ def read(path: Path, bundle: Path | None, *, workspace: Workspace, progress: Pro
         added = store.count() - before
         for each in refuted:  # which the store has if the file was read before it was measured once more
             store.retract(store.add(as_sample(each, manifest, machine)))
+        if added:
+            _note_seed(path, manifest, results, workspace.tunings(manifest.spec, machine))
         best = _best(store, manifest.spec, machine, workspace, progress)
     return _read(manifest, results, added, len(refuted), best)
+
+
+def _note_seed(path: Path, manifest: Manifest, results: Results, tunings: Path) -> None:
+    """Notes the seed of what the bundle measured on, by the clock of its device, for who wants to see it again."""
+    began_s = min(each.at_s for each in results.measured)
+    command = shlex.join(["hltune", "bundle", "read", str(path)])
+    note_tuning(tunings, TuningCommand(command=command, seed=manifest.seed, began_s=began_s, hltune=__version__))
 
 
 def best(*, workspace: Workspace, progress: Progress) -> tuple[Best, ...]:

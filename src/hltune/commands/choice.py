@@ -105,8 +105,8 @@ def _read(file: str, known: Mapping[str, Schedule], subject: Subject, progress: 
         expected=f"a schedule.json, the start of an id, or one of {', '.join(known)}",
         found=f"no schedule and no file {file!r}",
         todo=did_you_mean(file, known)
-        or f"`hltune compare {subject.spec.name}` finds more of them, and `hltune samples best {subject.spec.name}` "
-        "shows the ids of what was measured",
+        or "`hltune compare` with the same pipeline finds more of them, and "
+        f"`hltune samples best {subject.spec.name}` shows the ids of what was measured",
     )
 
 

@@ -153,7 +153,8 @@ def repetition(
     """
     spec, given = example.spec, example.machine.given
     portable = example.machine.conditions.startswith(CONDITIONS)
-    found = replace(inputs(_seed(example, workspace)), portable=portable)
+    seed = _seed(example, workspace)
+    found = replace(inputs(0 if seed is None else seed), portable=portable)
     found, options = as_given(given, spec, found, options)
     now = given_text(spec, found, options)
     if _is_random(example, workspace):
@@ -164,7 +165,7 @@ def repetition(
             f"it was measured with {given or 'the usual data and tolerances'}, and this has {now or 'the usual ones'}"
             f"{_same_images(example, now)}"
         )
-    if portable and len(found.assign(spec)) < len([*spec.buffers()]):
+    if seed is None and portable and len(found.assign(spec)) < len([*spec.buffers()]):
         notes.append("random inputs are those of `hltune bundle make`; if that had a --seed, give it here, too")
     return Repetition(inputs=found, options=options, notes=tuple(notes))
 
@@ -187,10 +188,11 @@ def _as_pretrained(options: MeasureOptions) -> MeasureOptions:
     )
 
 
-def _seed(example: Example, workspace: Workspace) -> int:
-    """That of the run of `hltune tune` that measured it; others had the usual one, as far as anybody knows."""
+def _seed(example: Example, workspace: Workspace) -> int | None:
+    """That of the run that measured it, or whose bundle did; None if nobody has noted one: others have the usual one."""
     runs = tunings(workspace.tunings(example.spec, example.machine))
-    return next((each.seed for each in reversed([*runs]) if each.began_s <= example.measured_at_s), 0)
+    before = [each for each in runs if each.began_s <= example.measured_at_s]
+    return max(before, key=lambda each: each.began_s).seed if before else None
 
 
 def _same_images(example: Example, now: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from hltune.commands.place import Place, open_place
 from hltune.commands.samples import Chosen, lower_missing
-from hltune.commands.store import hold_store
+from hltune.commands.store import hold_store, lock_store
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, weights_hash
 from hltune.cost_model.ranker_file import Rankers, read_ranker
@@ -115,6 +115,8 @@ def pretrain(
     began_s = time.monotonic()
     end_s = math.inf if options.minutes is None else began_s + 60 * options.minutes
     with contextlib.ExitStack() as stack:
+        # Nothing is read, changed or begun that another run may be busy with, the journal included.
+        lock = stack.enter_context(lock_store(workspace.samples, progress))
         place = stack.enter_context(
             open_place(
                 info,
@@ -127,8 +129,8 @@ def pretrain(
             )
         )
         machine, pool = stack.enter_context(place.machine()), stack.enter_context(place.pool())
-        # Locks the store, and thereby the journal, before anything is read or changed.
-        store = stack.enter_context(hold_store(workspace.samples, progress, todo="the same command goes on"))
+        todo = "the same command goes on"
+        store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo, lock=lock))
         run = _open(stack, options, info, place, machine, pool, workspace, store)
         _lower_again(run, store, progress, end_s=(time.monotonic() + end_s) / 2)
         hashes = _measure_benchmarks(run, workspace, progress) if options.benchmarks else []
@@ -216,12 +218,12 @@ def _open(
 ) -> _Run:
     directory = workspace.pretrained(machine.identity)
     lineage, rankers, journal_path = Lineage(directory), Rankers(directory), directory / _JOURNAL
-    if options.fresh:
+    found = None if options.fresh else read_journal(journal_path)
+    initial = _initial_weights(options, target, found)
+    if options.fresh:  # only now: the weights that were asked for may be among these
         lineage.clear()
         rankers.clear()
         journal_path.unlink(missing_ok=True)
-    found = read_journal(journal_path)
-    initial = _initial_weights(options, target, found)
     journal = _journal(journal_path, found, options, initial)
     maker = stack.enter_context(Worker(preload=("halide",), recycle_after=1))
     replay = Replay(store, machine.identity)

@@ -104,7 +104,10 @@ def tune(
         stack.enter_context(leaving_something(runs, workspace, progress))
         for number, each in enumerate(settled):
             with survivors.trying(name := each.subject.spec.name):
-                runs[name] = call.begin(each, store, pool, waiting=len(settled) - number)
+                runs[name] = call.open(each, store, pool)
+                call.begin(runs[name], waiting=len(settled) - number)
+                continue
+            runs.pop(name, None)  # it is left out
         progress.begin(list(runs), unit=machine.identity.unit, end_s=call.end_s)
         take_rounds(runs, options, call.end_s, progress)
         results: list[Tuned] = []

@@ -163,14 +163,13 @@ class Call:
         verified_against(session, subject.spec, self.progress)
         return Settled(subject, session, given)
 
-    def begin(self, settled: Settled, store: Store, pool: SearchPool, *, waiting: int) -> Run:
+    def begin(self, run: Run, *, waiting: int) -> None:
         """Measures what is known of a pipeline.
 
         Args:
             waiting: how many pipelines are yet to begin, this one included: they share the time for it.
         """
         now_s = time.monotonic()
-        run = self._open(settled, store, pool)
         left_s = max(self.begun_s + _KNOWN_SHARE * self.total_s - now_s, _LEAST_KNOWN_SHARE * (self.end_s - now_s))
         known = run.tuner.begin(self.progress, end_s=now_s + left_s / waiting)
         drop_once_wrong(run, self.workspace, self.progress)
@@ -178,31 +177,29 @@ class Call:
         run.failures += [each for each in known if isinstance(each, Failure)]
         run.repaired = count_repaired(known)
         run.seconds = time.monotonic() - now_s
-        self._note(settled, began_s=time.time() - (now_s - self.begun_s))
-        return run
 
-    def _note(self, settled: Settled, *, began_s: float) -> None:
-        """Notes the command, where somebody typed one."""
+    def _note(self, settled: Settled) -> None:
+        """Notes the command, where somebody typed one, before anything is measured by it."""
         if not self.command:
             return
-        seed = self.options.search.seed
+        seed, began_s = self.options.search.seed, time.time() - (time.monotonic() - self.begun_s)
         about = TuningCommand(command=self.command, seed=seed, began_s=began_s, hltune=__version__)
         note_tuning(self.workspace.tunings(settled.subject.spec, settled.machine), about)
 
-    def _open(self, settled: Settled, store: Store, pool: SearchPool) -> Run:
-        """A pipeline before its first round, with what earlier runs have left."""
+    def open(self, settled: Settled, store: Store, pool: SearchPool) -> Run:
+        """A pipeline before anything of it is measured, with what earlier runs have left."""
         subject, session, machine = settled
         spec, options = subject.spec, self.options
         lineage = Lineage(self.workspace.weights(spec, machine))
-        if options.fresh:
+        parent = None if options.fresh else lineage.parent()
+        folders = self.workspace.all_default_folders(machine)
+        initial = initial_weights(self.asked, options.search.weights, subject.target, parent=parent, folders=folders)
+        if options.fresh:  # only now: the weights that were asked for may be among these
             lineage.clear()
         if options.discard and spec.content_hash in store.pipelines():
             store.delete(spec.content_hash, machine.key)
         store.add_pipeline(PipelineRecord.of(spec))
-        folders = self.workspace.all_default_folders(machine)
-        initial = initial_weights(
-            self.asked, options.search.weights, subject.target, parent=lineage.parent(), folders=folders
-        )
+        self._note(settled)
         limits = {"--compile-timeout": self.measure.compile_timeout_s, "--run-timeout": self.measure.run_timeout_s}
         keeps = kept(subject, options.keep, options.only)
         history = History(spec, machine, store, limits=limits, allowed=None if keeps is None else keeps.allows)
@@ -289,6 +286,8 @@ class Call:
         for row in rows:
             if row.candidate and row.failure and row.failure.is_wrong and row.name not in tuner.failed:
                 tuner.history.refute(row.candidate, row.failure)
+            elif row.candidate and row.cost:
+                tuner.history.keep_finalist(row.candidate, row.cost)
 
 
 def _search_meanwhile(

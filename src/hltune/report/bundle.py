@@ -131,7 +131,7 @@ def print_best(console: Console, rows: Iterable[Best]) -> None:
 
 def _print_best(console: Console, row: Best) -> None:
     if not row.ranked:
-        print_lines(console, "every schedule has failed there")
+        print_lines(console, "every schedule has failed there" if row.measured else "nothing was measured there yet")
         return
     table = plain_table(*numbers("time/ms", "measured", "bundle"), "schedule", "comes from")
     for each in row.ranked:

@@ -218,6 +218,29 @@ def test_what_the_system_kills_is_measured_once_more(
         assert works or (isinstance(failure, Failure) and failure.kind == "memory")
 
 
+def test_what_is_measured_once_more_is_what_it_was_repaired_to_and_says_so(
+    shared: Opened, host: TargetInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the cost would be that of the schedule that leaves its images."""
+    spec, killed = load("two_steps", host), list[str]()
+    outside = parse_schedule("sums.compute_root().split(x, x, xi, 32, TailStrategy::RoundUp).vectorize(xi);", spec.funcs)
+    start = Lane.start
+
+    def begin(its: Lane, trial: Trial, given: MeasureOptions) -> Running[Prepared | Failure]:
+        running = start(its, trial, given)
+        if trial.key == "killed" and not killed:
+            killed.append(trial.key)
+            its.worker.kill()
+        return running
+
+    monkeypatch.setattr(Lane, "start", begin)
+    with shared(spec, host) as session:
+        measured = session.measure({"outside": outside, "killed": every_func_at_root(spec)})
+    cost = measured["outside"]
+    assert killed and isinstance(measured["killed"], Cost)
+    assert isinstance(cost, Cost) and cost.repair is not None and cost.repair != outside
+
+
 def test_sessions_share_the_processes_of_their_machine(blur: PipelineSpec, host: TargetInfo) -> None:
     with HostMachine(host, OPTIONS, workers=2) as machine:
         with machine.session(blur, Inputs()) as session:

@@ -31,6 +31,7 @@ class Trial:
 
     Attributes:
         key: what its compiled code goes by in the worker.
+        task: with the schedule that was given.
         turns: seconds of all repeats.
         pruned: it was too slow for further turns.
         repair: what is measured in its place; None if it stays inside of its images.
@@ -44,6 +45,11 @@ class Trial:
     pruned: bool = False
     repair: Schedule | None = None
     heap: Heap | None = None
+
+    @property
+    def scheduled(self) -> Task:
+        """The task with the schedule that is compiled, as far as that is known."""
+        return self.task if self.repair is None else replace(self.task, schedule=self.repair)
 
     @property
     def live(self) -> bool:
@@ -96,7 +102,7 @@ class Lane:
         if self._begun > _RECYCLED_AFTER and self.worker.process not in self._compiled.values():
             self.worker.recycle()
             self._begun = 1
-        return self.worker.start(PrepareJob(key=trial.key, task=trial.task, options=options))
+        return self.worker.start(PrepareJob(key=trial.key, task=trial.scheduled, options=options))
 
     def finish(self, trial: Trial, running: Running[Prepared | Failure]) -> None:
         """The second half of `prepare`."""
@@ -106,7 +112,7 @@ class Lane:
             return
         trial.heap = outcome.heap
         if outcome.schedule != trial.task.schedule:
-            trial.repair, trial.task = outcome.schedule, replace(trial.task, schedule=outcome.schedule)
+            trial.repair = outcome.schedule
         self._compiled[trial.key] = self.worker.process
 
     def holds(self, trial: Trial) -> bool:

@@ -260,7 +260,7 @@ class HostSession(ReferenceSession):
             compiling = running = "many times as long as others"
         compile_limits = limited.compile_timeout_s, options.compile_timeout_s, compiling
         run_limits = limited.run_timeout_s, options.run_timeout_s, running
-        limits = {"compile": compile_limits, "run": run_limits, "timing": run_limits}
+        limits = {"compile": compile_limits} | dict.fromkeys(("run", RUN_SMOOTH, "timing"), run_limits)
         limit_s, own_s, usual = limits.get(failure.stage, (math.inf, math.inf, ""))
         if limit_s < own_s:
             trial.failure = replace(failure, message=f"took longer than {limit_s:.3g} s, {usual}")

@@ -332,7 +332,7 @@ class Running(Generic[R]):
             return
         try:
             message = self.connection.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # it is gone, maybe in the middle of a message
             self._ended_s = time.monotonic()
             self._outcome = self._failed(*self._death(self._group.leader.wait()))
             self.worker.recycle()

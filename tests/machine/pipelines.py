@@ -229,6 +229,17 @@ def slow() -> hl.Func:
     return total
 
 
+def mean() -> hl.Func:
+    """A number, of an image: it depends on the order in which floats are added."""
+    image, r = hl.ImageParam(hl.Float(32), 2, "image"), hl.RDom([hl.Range(0, 300), hl.Range(0, 200)], "r")
+    total, result = hl.Func("total"), hl.Func("result")
+    total[()] = 0.0
+    total[()] += image[r.x, r.y]
+    result[()] = total[()] / 60000
+    image.set_estimates([hl.Range(0, 300), hl.Range(0, 200)])
+    return result
+
+
 def steep() -> hl.Func:
     """Takes minutes inlined, and no time with every Func at root."""
     x = hl.Var("x")

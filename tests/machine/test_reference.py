@@ -15,15 +15,15 @@ import pytest
 from hltune.machine import sensitivity
 from hltune.machine.inputs import Inputs, input_arrays
 from hltune.machine.open import resolve
-from hltune.machine.reference import _nothing_runs
+from hltune.machine.reference import _doubt, _nothing_runs
 from hltune.machine.reference_job import AT_ROOT, INLINED, ReferenceJob, Undecided
 from hltune.machine.runs import Folders, Ran
 from hltune.machine.sensitivity import Variant, every_func_at_root, vectorised
 from hltune.machine.task import Task
-from hltune.machine.verify import Verification, output_path
+from hltune.machine.verify import Verification, output_path, usual
 from hltune.runtime.worker import Process, Worker
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, InputError, JobFailed, NothingRuns
+from hltune.values.errors import Failure, InputError, JobFailed, NothingRuns, Refused
 from tests.machine.opened import OPTIONS, load
 
 LATE = "took longer than its limit of 20 s"
@@ -91,7 +91,7 @@ class NoRoom:
                 patch.setattr(sensitivity, "_move", self._move)
             else:
                 save = Folders.save
-                patch.setattr(Folders, "save", lambda its, ran: self._save(save, its, ran))
+                patch.setattr(Folders, "save", lambda its, ran: self._save(save, its, ran, patch))
             found = self.job.run(process)
         after = input_arrays(process, self.job.task.spec, self.job.task.inputs)
         left = sorted(each.name for each in self.job.directory.rglob("*.npy"))
@@ -101,12 +101,17 @@ class NoRoom:
         array.flat[0] += 1
         raise MemoryError("no memory")
 
-    def _save(self, save: Callable[[Folders, Ran], None], its: Folders, ran: Ran) -> None:
+    def _save(
+        self, save: Callable[[Folders, Ran], None], its: Folders, ran: Ran, patch: pytest.MonkeyPatch
+    ) -> None:
+        if ran.variant.moved or self.where == "none":
+            patch.setattr(np, "save", self._no_room)  # from now on
         save(its, ran)
-        if ran.variant.moved and self.where == "time":
+
+    def _no_room(self, *_: object) -> None:
+        if self.where == "time":
             os._exit(1)
-        if ran.variant.moved:
-            raise OSError(errno.ENOSPC, "no room")
+        raise OSError(errno.ENOSPC, "no room")
 
 
 @pytest.fixture
@@ -133,6 +138,29 @@ def test_a_small_computer_does_without_what_it_has_no_room_for(job: ReferenceJob
     assert isinstance(found, Verification) and found.confirmed_by == AT_ROOT and unmoved
     assert left == [output_path(tmp_path, number).name for number in range(len(found.outputs))]
     assert not list((tmp_path / "memory").rglob("*"))  # another run may have room
+
+
+def test_without_room_for_what_is_expected_people_are_told_where_there_is_none(job: ReferenceJob) -> None:
+    with Worker(preload=("halide", "numpy", "pytest")) as worker, pytest.raises(Refused, match="TMPDIR") as caught:
+        worker.run(NoRoom(job, "none"))
+    assert caught.value.where == str(job.directory.parent)
+
+
+@pytest.mark.parametrize("chaotic", [False, True])
+def test_what_is_chaotic_on_smooth_inputs_is_not_compared_there(chaotic: bool) -> None:
+    array = np.arange(12)
+    tolerance = replace(usual("o", array), chaotic=chaotic, reason="of everything")
+    reason = _doubt(Verification(reference="r", confirmed_by="c", outputs=(tolerance,)), single=False)
+    assert reason == ("output o is chaotic on them: of everything" if chaotic else None)
+
+
+def test_long_sums_are_computed_in_another_order(job: ReferenceJob) -> None:
+    spec = load("mean", resolve("host"))
+    schedules = ((AT_ROOT, every_func_at_root(spec)), ("other", vectorised(spec)))
+    task = replace(job.task, spec=spec)
+    with Worker(preload=("halide", "numpy", "pytest")) as worker:
+        done = worker.run(Timed(replace(job, task=task, schedules=schedules, memory=None), 0.5))
+    assert "reductions in another order" in dict(done)
 
 
 def test_what_ends_a_process_that_keeps_an_output_is_known(job: ReferenceJob, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from hltune.machine.sensitivity import moved_inputs, vectorised
+from hltune.machine.sensitivity import in_another_order, moved_inputs, vectorised
 from hltune.schedule.parse import parse_schedule
+from hltune.values.directives import Schedule
 from hltune.values.pipeline import BufferArgument, FuncInfo, Number, PipelineSpec, ScalarArgument
 
 TENTH = float(np.float32(0.1))
@@ -58,3 +61,17 @@ def test_all_definitions_are_vectorised_along_what_is_pure_in_them() -> None:
         table.compute_root().split(i, i, i_v, 8, TailStrategy::GuardWithIf).vectorize(i_v);
     """
     assert vectorised(spec) == parse_schedule(wanted, spec.funcs)
+
+
+def test_long_reductions_are_turned_round() -> None:
+    long = FuncInfo(
+        name="long", args=("x",), updates=(("r_x", "r_y"),), update_args=((),), extents=((100, 30),)
+    )
+    short = replace(long, name="short", extents=((3, 3),))
+    spec = PipelineSpec(name="p", hlpipe=b"", inputs=(), outputs=(), funcs=(long, short))
+    variant = in_another_order(spec, "host")
+    assert variant is not None
+    turned = "long.update(0).split(r_x, r_x, r_x_v, 8, TailStrategy::GuardWithIf).reorder(r_y, r_x, r_x_v);"
+    fast = vectorised(spec)
+    assert variant.schedule == Schedule((*fast.directives, *parse_schedule(turned, spec.funcs).directives))
+    assert in_another_order(replace(spec, funcs=(short,)), "host") is None

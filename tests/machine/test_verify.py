@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,32 @@ def test_truths_that_differ_everywhere_are_chaotic() -> None:
     assert difference(third, expected, tolerance) is not None
     few = measured("o", expected, [("again", _nudged(expected, 30, by=True))])
     assert not few.chaotic and difference(_nudged(expected, 60, by=True), expected, few) is None
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+def test_masks_of_integers_are_truths(dtype: str) -> None:
+    expected, other = ((_integers(seed) > 128).astype(dtype) for seed in range(2))
+    assert measured("o", expected, [("again", other)]).chaotic
+    few = measured("o", expected, [("again", _nudged(expected, 30))])
+    assert not few.chaotic and difference(_nudged(expected, 60), expected, few) is None
+    assert difference(1 - expected, expected, few) is not None
+
+
+def test_labels_may_be_the_next_ones_and_no_others() -> None:
+    expected = _integers() % 4
+    tolerance = measured("o", expected, [("again", np.minimum(expected + 1, 3).astype(np.uint8))])
+    assert not tolerance.chaotic
+    assert difference(np.maximum(expected, 1).astype(np.uint8), expected, tolerance) is None
+    assert difference(3 - expected, expected, tolerance) is not None
+    assert measured("o", expected, [("again", 3 - expected)]).chaotic
+
+
+def test_places_are_those_of_the_pipeline() -> None:
+    expected = np.zeros((3, 4), np.uint8)
+    found = expected.copy()
+    found[1, 2] = 1
+    text = difference(found, expected, replace(usual("o", expected), origin=(-16, 5)))
+    assert text is not None and "the first at (-14, 6)" in text
 
 
 def test_floats_may_differ_by_a_small_multiple_of_what_was_seen() -> None:

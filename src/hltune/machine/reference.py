@@ -182,11 +182,10 @@ class ReferenceSession:
 
     def _with_smooth(self, on_noise: Verification, outcome: Verification | Undecided) -> Verification:
         """Whether smooth inputs are of use, too: what is expected of them has to be as certain as anything else."""
-        if isinstance(outcome, Verification) and (self._job.single or outcome.confirmed_by is not None):
+        reason = _doubt(outcome, single=self._job.single)
+        if reason is None:
             self._smooth_directory = self._job.directory
             return on_noise
-        why = outcome.notes if isinstance(outcome, Verification) else [str(each) for _, each in outcome.failures]
-        reason = next(iter(why), "nothing could be run")
         note = f"outputs are compared on noise only, and not on smooth inputs, which may show more: {reason}"
         return replace(on_noise, notes=(*on_noise.notes, note))
 
@@ -245,6 +244,16 @@ class ReferenceSession:
             if self._on_noise is None:
                 raise
             return Undecided(((_SMOOTH, Failure(stage="run", kind="error", message=str(error))),))
+
+
+def _doubt(outcome: Verification | Undecided, *, single: bool) -> str | None:
+    """Why what is expected is not certain; None if it is."""
+    if isinstance(outcome, Undecided):
+        return next((str(failure) for _, failure in outcome.failures), "nothing could be run")
+    if outcome.confirmed_by is None and not single:
+        return next(iter(outcome.notes), "nothing else computes the same")
+    chaotic = next((each for each in outcome.outputs if each.chaotic), None)
+    return chaotic and f"output {chaotic.output} is chaotic on them: {chaotic.reason}"
 
 
 def _outgrown(error: ImageTooSmall, before: PipelineSpec, after: PipelineSpec) -> InputError:

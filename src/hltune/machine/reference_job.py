@@ -18,7 +18,7 @@ from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.remembered import Known, Remembered, digest
 from hltune.machine.runs import Folders, Ran
-from hltune.machine.sensitivity import Variant, fast_variant, moved_inputs, other_floats
+from hltune.machine.sensitivity import Variant, fast_variant, in_another_order, moved_inputs, other_floats
 from hltune.machine.task import NumPyReference, Task, compile_code, with_buffers
 from hltune.machine.tolerance import Tolerance, exact, limited, measured
 from hltune.machine.verify import (
@@ -35,7 +35,7 @@ from hltune.pipeline.operations import forecast, has_undefined, rounded_outputs
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.documents import convert
-from hltune.values.errors import Failure, HltuneError, InputError
+from hltune.values.errors import Failure, HltuneError, InputError, Refused
 
 INLINED, AT_ROOT = "everything inlined", "every Func at root"
 AUTHORS = "the author's schedule"
@@ -44,6 +44,8 @@ _HOPELESS = 50.0
 """Everything inlined is not waited for if it computes so many times as much as with every Func at root."""
 _VARIANT_COMPILE_RATIO = 3.0
 """What `COMPILE_RATIO` is to references: all variants take their time, and one hardly ever tells what no other does."""
+_COMPARED_PER_S = 1e6
+"""Elements of large outputs that are compared in a second at least."""
 _SENSITIVITY_S = 60.0
 """No further variant is begun after this time."""
 
@@ -116,7 +118,7 @@ class ReferenceJob:
             more, all_known = self._variants(process, min([reference, *others], key=lambda each: each.run_s))
             others, whole = others + more, whole and all_known
         names = [each.variant.name for each in (*runs, *others)]
-        process.enter("tolerance", timeout_s=self.options.verify_timeout_s)
+        process.enter("tolerance", timeout_s=self._comparing_s(reference, len(others)), one_thread=True)
         verification = Verification(
             reference=reference.variant.name,
             confirmed_by=confirmed_by,
@@ -133,6 +135,11 @@ class ReferenceJob:
         self._keep_code(process)
         return verification
 
+    def _comparing_s(self, reference: Ran, others: int) -> float:
+        """Limit on finding the tolerances, which no flag could raise."""
+        elements = sum(output.size for output in reference.outputs) * (1 + others)
+        return max(self.options.verify_timeout_s, elements / _COMPARED_PER_S)
+
     def _doubts(self, reference: Ran, runs: Sequence[Ran], confirmed_by: str | None) -> Iterator[str]:
         if confirmed_by is None and not self.single:
             differ = [each.variant.name for each in runs if each is not reference]
@@ -141,8 +148,7 @@ class ReferenceJob:
             yield from little_shown(self.task.spec, name, output)
 
     def _write(self, reference: Ran, verification: Verification) -> None:
-        for number, output in enumerate(reference.outputs):
-            np.save(output_path(self.directory, number), output)
+        self._folders.believe(reference)
         write_tolerances(self.directory, verification.outputs)
 
     def _remembered(self, process: Process) -> Remembered | None:
@@ -161,16 +167,16 @@ class ReferenceJob:
         except InputError:
             return None
         variant = Variant(name=verification.reference, target=self.task.target, schedule=known.schedule)
-        ran = self._run(process, variant, None)
+        ran = self._reference(process, variant, None)
         if ran is None:
             return None
+        is_same = digest(ran.outputs) == known.outputs
+        if is_same:
+            verification = replace(verification, compile_s=ran.compile_s)
+            self._write(ran, verification)
+            self._keep_code(process)
         self._folders.remove([variant.name])
-        if digest(ran.outputs) != known.outputs:
-            return None
-        verification = replace(verification, compile_s=ran.compile_s)
-        self._write(ran, verification)
-        self._keep_code(process)
-        return verification
+        return verification if is_same else None
 
     def _keep_code(self, process: Process) -> None:
         """Keeps the author's code for `CoverJob`."""
@@ -191,6 +197,11 @@ class ReferenceJob:
     @cached_property
     def _dtypes(self) -> list[str]:
         return [dtype for output in self.task.spec.outputs for dtype in output.dtypes]
+
+    @cached_property
+    def _origins(self) -> list[tuple[int, ...]]:
+        """Per expected output, the coordinates of its first element."""
+        return [tuple(least for least, _ in each.estimate) for each in self.task.spec.outputs for _ in each.dtypes]
 
     @cached_property
     def _rounded(self) -> list[bool]:
@@ -215,7 +226,7 @@ class ReferenceJob:
         runs: list[Ran] = []
         for name, schedule in self._ordered():
             fastest = min(runs, key=lambda each: each.seconds, default=None)
-            ran = self._run(process, Variant(name=name, target=self.task.target, schedule=schedule), fastest)
+            ran = self._reference(process, Variant(name=name, target=self.task.target, schedule=schedule), fastest)
             if ran is not None:
                 runs.append(ran)
                 if self._agreeing(runs):
@@ -270,6 +281,15 @@ class ReferenceJob:
         finally:
             folders.end()
         return folders.load(variant, len(self._names))
+
+    def _reference(self, process: Process, variant: Variant, fastest: Ran | None) -> Ran | None:
+        """`_run` of what is needed; raises `Refused` where there is no room for its outputs."""
+        try:
+            return self._run(process, variant, fastest)
+        except OSError as error:
+            todo = "make room there, set TMPDIR to another folder, or schedule for a smaller size"
+            where = str(self.directory.parent)
+            raise Refused("no room for the expected outputs", where=where, found=str(error), todo=todo) from None
 
     def _variant(self, process: Process, variant: Variant, base: Ran) -> Ran | None:
         """`_run` of what nobody has to have: a computer that has no room for it does without."""
@@ -339,6 +359,8 @@ class ReferenceJob:
         schedule = min([base, *agreeing], key=lambda each: each.run_s).variant.schedule
         if not self.strict:
             yield from other_floats(self.task.spec, schedule, self.task.target)
+            if (turned := in_another_order(self.task.spec, self.task.target)) is not None:
+                yield turned
         if not at_once:
             yield fast
 
@@ -387,6 +409,9 @@ class ReferenceJob:
             )
 
     def _tolerance(self, number: int, reference: Ran, others: Sequence[Ran]) -> Tolerance:
+        return replace(self._limits_of(number, reference, others), origin=self._origins[number])
+
+    def _limits_of(self, number: int, reference: Ran, others: Sequence[Ran]) -> Tolerance:
         name, expected = self._names[number], reference.outputs[number]
         most = self._overruled(self._dtypes[number])
         if most is not None:

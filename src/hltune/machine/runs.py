@@ -83,6 +83,11 @@ class Folders:
         arrays = (np.load(output_path(folder, number), mmap_mode="r") for number in range(outputs))
         return Ran(variant=variant, outputs=tuple(map(np.asarray, arrays)), compile_s=compile_s, run_s=run_s)
 
+    def believe(self, ran: Ran) -> None:
+        """What this run computed is expected: its outputs now lie in the directory itself. They take no further room."""
+        for number in range(len(ran.outputs)):
+            output_path(self.directory / ran.variant.name, number).replace(output_path(self.directory, number))
+
     def remove(self, names: Sequence[str]) -> None:
         """Nobody will ask for them again."""
         for name in names:

@@ -1,6 +1,7 @@
 """Other ways to compute the reference, all of them right: what they differ by is what rounding can do."""
 
 import contextlib
+import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 from hltune.pipeline.images import Array, pieces
 from hltune.pipeline.operations import forecast
 from hltune.pipeline.target import HOST
-from hltune.values.directives import ComputeRoot, Directive, Parallel, Schedule, Split, Stage, Vectorize
+from hltune.values.directives import ComputeRoot, Directive, Parallel, Reorder, Schedule, Split, Stage, Vectorize
 from hltune.values.pipeline import PipelineSpec, ScalarArgument
 
 STRICT = "strict_float"
@@ -17,6 +18,8 @@ STRICT = "strict_float"
 REFERENCE_TARGET = f"{HOST}-{STRICT}"
 """What expected outputs are computed by, on this computer, for code that does not run on it."""
 _VECTOR = 8
+_LONG = 1000
+"""Steps of a reduction with which it matters to floats in which order they are taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,28 @@ def other_floats(spec: PipelineSpec, schedule: Schedule, target: str) -> Iterato
         yield Variant(name="without FMA", target=plain, schedule=schedule)
 
 
+def in_another_order(spec: PipelineSpec, target: str) -> Variant | None:
+    """Long reductions in another order, where Halide takes that for the same; None if there are none."""
+    reorders: list[Directive] = []
+    for func in spec.funcs:
+        for number, loops in enumerate(func.updates):
+            extents = func.extents[number] if func.extents else (None,) * len(loops)
+            if loops and math.prod(extent or _LONG for extent in extents) >= _LONG:
+                reorders += _turned_round(Stage(func.name, number), loops, taken=(*func.args, *loops))
+    if not reorders:
+        return None
+    schedule = Schedule((*vectorised(spec).directives, *reorders))
+    return Variant(name="reductions in another order", target=target, schedule=schedule)
+
+
+def _turned_round(stage: Stage, loops: Sequence[str], taken: Sequence[str]) -> Iterator[Directive]:
+    """The outer loops inside of the inner ones, of which the innermost comes in steps of a vector."""
+    first, *others = loops
+    inner = _new_name(first, taken)
+    yield Split(stage, first, first, inner, _VECTOR, "GuardWithIf")
+    yield Reorder(stage, (*reversed(others), first, inner))
+
+
 def every_func_at_root(spec: PipelineSpec) -> Schedule:
     """Computes every Func once, in full, before its consumers."""
     return Schedule(tuple(ComputeRoot(Stage(func.name)) for func in spec.funcs))
@@ -80,13 +105,19 @@ def vectorised(spec: PipelineSpec) -> Schedule:
 def _in_vectors(stage: Stage, args: Sequence[str], taken: Sequence[str]) -> Iterator[Directive]:
     if not args:
         return
-    inner = f"{args[0]}_v"
-    while inner in taken:
-        inner += "v"
+    inner = _new_name(args[0], taken)
     yield Split(stage, args[0], args[0], inner, _VECTOR, "GuardWithIf")
     yield Vectorize(stage, inner)
     if len(args) > 1:  # else there are as many tasks as vectors
         yield Parallel(stage, args[-1])
+
+
+def _new_name(loop: str, taken: Sequence[str]) -> str:
+    """A name for the inner one of two loops that a loop is split into."""
+    name = f"{loop}_v"
+    while name in taken:
+        name += "v"
+    return name
 
 
 @contextlib.contextmanager

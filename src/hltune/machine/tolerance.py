@@ -38,6 +38,8 @@ _WILD_SHARE, _WILD_SLICE_SHARE = 0.02, 0.5
 _WILD_FLOAT, _WILD_INTEGER = 0.1, 1 / 16
 """What is wild: relative to the value, and to the range of the output's values; of a small output, with 0 in it."""
 
+_FEW_LABELS = 3.0
+"""Integers from 0 to no more than this are no amounts that are rounded, but say which of a few things is there."""
 _MOST_STEPS = 4
 """So many shares of elements have their amounts said."""
 _ALL = "100%"
@@ -56,6 +58,7 @@ class Tolerance:
         advice: how to allow more, where that may be right.
         near_zero: what is added to a float before a difference is related to it, so that small floats may differ by
             what is lost where large ones cancel out.
+        origin: the output's coordinates of its first element, Halide's first dimension first; empty if these are 0.
     """
 
     output: str
@@ -66,6 +69,7 @@ class Tolerance:
     chaotic: bool = False
     advice: str = ""
     near_zero: float = 0.0
+    origin: tuple[int, ...] = ()
 
     def broken(self, found: Array, expected: Array) -> float | None:
         """The least level above which too many elements are; None if the output is right."""
@@ -251,6 +255,8 @@ def _wild(expected: Array) -> float:
     if expected.size == 0:
         return 1.0
     least, most = float(expected.min()), float(expected.max())
+    if least >= 0 and 1 <= most <= _FEW_LABELS:  # truths and labels: more than the next one, or any for two, is another
+        return most // 2
     if not _most_wild(expected):  # the range of a few values that are alike says nothing of how large they are
         least, most = min(least, 0.0), max(most, 0.0)
     return max(2.0, (most - least) * _WILD_INTEGER)

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,8 @@ def difference(found: Array, expected: Array, tolerance: Tolerance) -> str | Non
         position = position if count else tuple(map(int, places[0]))
         count += len(places)
     # NumPy's last axis is Halide's first dimension.
-    place = ", ".join(str(index) for index in reversed(position))
+    pairs = zip_longest(reversed(position), tolerance.origin, fillvalue=0)
+    place = ", ".join(str(index + start) for index, start in pairs)
     allowed = tolerance.allowed[tolerance.levels.index(level)][0]
     what = "differ" if level == 0 else f"are off by more than {amount(level, expected)}"
     limit = "" if not allowed else f" and {allowed} may" if count > allowed else " and too many of them in one row"

@@ -500,6 +500,16 @@ def test_waiting_for_a_processor_counts_where_several_threads_work(
         assert failure_of(worker, job).kind == "timeout" and not waited
 
 
+def test_waiting_is_that_of_the_process_that_does_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a reproducible worker, each job has its own."""
+    waited: list[int | None] = []
+    monkeypatch.setattr(parent, "waited_s", lambda process: waited.append(process) or 60.0)
+    with Worker(reproducible=True) as worker:
+        for _ in range(2):
+            worker.run(jobs.Sleep("dozing", seconds=0.6, timeout_s=0.2, one_thread=True))
+    assert len(set(waited)) == 2
+
+
 def test_a_limit_on_one_thread_ends_what_does_not_wait(worker: Worker) -> None:
     failure = failure_of(worker, jobs.Sleep("dozing", seconds=60, timeout_s=0.2, one_thread=True))
     assert (failure.stage, failure.kind) == ("dozing", "timeout")

@@ -138,7 +138,7 @@ class EmulatorJob:
         from hltune.pipeline.build import build
         from hltune.schedule.apply import apply_schedule
 
-        process.enter("compile", timeout_s=self.options.compile_timeout_s)
+        process.enter("compile", timeout_s=self.options.compile_timeout_s, one_thread=True)
         built = build(self.spec, schedule.base)
         apply_schedule(built, self.spec, schedule)
         outputs = {hl.OutputFileType.object: str(path)}

@@ -86,7 +86,8 @@ class Process:
                 the cores do not make it take too long.
         """
         self.stage = stage
-        self._connection.send(Stage(stage, timeout_s, time.monotonic(), waited_s() if one_thread else None))
+        waited = waited_s() if one_thread else None
+        self._connection.send(Stage(stage, timeout_s, time.monotonic(), waited, os.getpid()))
 
     def log_position(self) -> int:
         """The present end of this process's log; native code writes to it as well."""
@@ -103,13 +104,15 @@ class Stage:
     """What a job does from now on; when it began is told by the monotonic clock, which all processes share.
 
     Attributes:
-        waited_s: how long the process had waited for a processor by then, if waiting does not count.
+        waited_s: how long the process that does it had waited for a processor by then, if waiting does not count.
+        process: which process that is; 0 as long as nothing has begun.
     """
 
     name: str
     timeout_s: float
     began_s: float
     waited_s: float | None = None
+    process: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -300,7 +300,7 @@ class Running(Generic[R]):
         """The time that the present stage may still take."""
         left_s = self._stage.timeout_s - self._run_s(self._stage.began_s, time.monotonic())
         if left_s <= 0.0 and self._stage.waited_s is not None:
-            waited = max(0.0, waited_s(self._group.leader.pid) - self._stage.waited_s)
+            waited = max(0.0, waited_s(self._stage.process) - self._stage.waited_s)
             left_s += min(waited, _MOST_WAITED * self._stage.timeout_s)
         return max(0.0, left_s)
 

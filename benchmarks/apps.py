@@ -12,9 +12,10 @@ from __future__ import annotations
 import math
 import statistics
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.tool import CORES, kept, minutes, tune
 from hltune.suite.catalog import APPS
@@ -31,7 +32,7 @@ class Row(NamedTuple):
 
     Attributes:
         took: wall time of the whole run, by the minutes that were given.
-        came: samples per minute of all rounds, by the forecast; NaN where there was none.
+        came: samples per minute of all rounds, their searches included, by the forecast; NaN where there was none.
     """
 
     expert: float
@@ -68,7 +69,7 @@ def examine(name: str, workspace: Workspace, each_min: float) -> Row:
         expert=costs.get("expert", math.nan) / ours,
         searched=min((costs[key] for key in SEARCHED if key in costs), default=math.nan) / ours,
         took=document["wall_s"] / 60 / each_min,
-        came=(document["samples_per_minute"] or 0) / (document["expected"] or {}).get("samples_per_minute", math.nan),
+        came=_per_minute(document["rounds"]) / (document["expected"] or {}).get("samples_per_minute", math.nan),
     )
     print(
         f"{name:20}{ours:10.3f}{row.expert:8.2f}{row.searched:10.2f}{document['best']['name']:>16}"
@@ -76,6 +77,12 @@ def examine(name: str, workspace: Workspace, each_min: float) -> Row:
         flush=True,
     )
     return row
+
+
+def _per_minute(rounds: Sequence[Any]) -> float:
+    """Samples by the time of the rounds; NaN without any."""
+    seconds = sum(each["search_s"] + each["measure_s"] + each["learn_s"] for each in rounds)
+    return 60 * sum(each["measured"] for each in rounds) / seconds if seconds else math.nan
 
 
 def is_foreseen(came: float) -> bool:

@@ -127,7 +127,7 @@ class LanesOpener:
     die: Callable[[], None] = lambda: None
     ready: Callable[[], None] = lambda: None
     fails_after: float = math.inf
-    error: Exception = OSError("no space left on device")
+    error: Exception = field(default_factory=lambda: OSError("no space left on device"))
     machine: MachineId = MADE_UP
     kind_of_cores: str = "cores"
     halide: str = MADE_UP.halide

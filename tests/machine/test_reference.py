@@ -101,9 +101,7 @@ class NoRoom:
         array.flat[0] += 1
         raise MemoryError("no memory")
 
-    def _save(
-        self, save: Callable[[Folders, Ran], None], its: Folders, ran: Ran, patch: pytest.MonkeyPatch
-    ) -> None:
+    def _save(self, save: Callable[[Folders, Ran], None], its: Folders, ran: Ran, patch: pytest.MonkeyPatch) -> None:
         if ran.variant.moved or self.where == "none":
             patch.setattr(np, "save", self._no_room)  # from now on
         save(its, ran)

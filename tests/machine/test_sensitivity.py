@@ -64,9 +64,7 @@ def test_all_definitions_are_vectorised_along_what_is_pure_in_them() -> None:
 
 
 def test_long_reductions_are_turned_round() -> None:
-    long = FuncInfo(
-        name="long", args=("x",), updates=(("r_x", "r_y"),), update_args=((),), extents=((100, 30),)
-    )
+    long = FuncInfo(name="long", args=("x",), updates=(("r_x", "r_y"),), update_args=((),), extents=((100, 30),))
     short = replace(long, name="short", extents=((3, 3),))
     spec = PipelineSpec(name="p", hlpipe=b"", inputs=(), outputs=(), funcs=(long, short))
     variant = in_another_order(spec, "host")

@@ -107,17 +107,17 @@ def read(path: Path, bundle: Path | None, *, workspace: Workspace, progress: Pro
         added = store.count() - before
         for each in refuted:  # which the store has if the file was read before it was measured once more
             store.retract(store.add(as_sample(each, manifest, machine)))
-        if added:
-            _note_seed(path, manifest, results, workspace.tunings(manifest.spec, machine))
+        if added and manifest.seed is not None:
+            _note_seed(path, manifest.seed, results, workspace.tunings(manifest.spec, machine))
         best = _best(store, manifest.spec, machine, workspace, progress)
     return _read(manifest, results, added, len(refuted), best)
 
 
-def _note_seed(path: Path, manifest: Manifest, results: Results, tunings: Path) -> None:
+def _note_seed(path: Path, seed: int, results: Results, tunings: Path) -> None:
     """Notes the seed of what the bundle measured on, by the clock of its device, for who wants to see it again."""
     began_s = min(each.at_s for each in results.measured)
     command = shlex.join(["hltune", "bundle", "read", str(path)])
-    note_tuning(tunings, TuningCommand(command=command, seed=manifest.seed, began_s=began_s, hltune=__version__))
+    note_tuning(tunings, TuningCommand(command=command, seed=seed, began_s=began_s, hltune=__version__))
 
 
 def best(*, workspace: Workspace, progress: Progress) -> tuple[Best, ...]:

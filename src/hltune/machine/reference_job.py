@@ -21,15 +21,7 @@ from hltune.machine.runs import Folders, Ran
 from hltune.machine.sensitivity import Variant, fast_variant, in_another_order, moved_inputs, other_floats
 from hltune.machine.task import NumPyReference, Task, compile_code, with_buffers
 from hltune.machine.tolerance import Tolerance, exact, limited, measured
-from hltune.machine.verify import (
-    COMPILE_RATIO,
-    Verification,
-    differences,
-    limited_by,
-    output_path,
-    usual,
-    write_tolerances,
-)
+from hltune.machine.verify import COMPILE_RATIO, Verification, differences, limited_by, usual, write_tolerances
 from hltune.pipeline.images import Array
 from hltune.pipeline.operations import forecast, has_undefined, rounded_outputs
 from hltune.runtime.worker import Process

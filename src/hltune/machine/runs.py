@@ -84,7 +84,7 @@ class Folders:
         return Ran(variant=variant, outputs=tuple(map(np.asarray, arrays)), compile_s=compile_s, run_s=run_s)
 
     def believe(self, ran: Ran) -> None:
-        """What this run computed is expected: its outputs now lie in the directory itself. They take no further room."""
+        """What this run computed is expected: its outputs lie in the directory itself now, and take no room twice."""
         for number in range(len(ran.outputs)):
             output_path(self.directory / ran.variant.name, number).replace(output_path(self.directory, number))
 

@@ -223,7 +223,9 @@ def test_what_is_measured_once_more_is_what_it_was_repaired_to_and_says_so(
 ) -> None:
     """Else the cost would be that of the schedule that leaves its images."""
     spec, killed = load("two_steps", host), list[str]()
-    outside = parse_schedule("sums.compute_root().split(x, x, xi, 32, TailStrategy::RoundUp).vectorize(xi);", spec.funcs)
+    outside = parse_schedule(
+        "sums.compute_root().split(x, x, xi, 32, TailStrategy::RoundUp).vectorize(xi);", spec.funcs
+    )
     start = Lane.start
 
     def begin(its: Lane, trial: Trial, given: MeasureOptions) -> Running[Prepared | Failure]:

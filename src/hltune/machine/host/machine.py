@@ -25,7 +25,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import MachineKind
 from hltune.machine.reference import MoreSchedules, ReferenceSession
 from hltune.machine.sensitivity import STRICT
-from hltune.machine.task import NumPyReference, Task
+from hltune.machine.task import COMPILE, RUN, RUN_SMOOTH, NumPyReference, Task
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import AnyWorker, Running, paused, usable_cores, wait_any
@@ -260,7 +260,7 @@ class HostSession(ReferenceSession):
             compiling = running = "many times as long as others"
         compile_limits = limited.compile_timeout_s, options.compile_timeout_s, compiling
         run_limits = limited.run_timeout_s, options.run_timeout_s, running
-        limits = {"compile": compile_limits} | dict.fromkeys(("run", RUN_SMOOTH, "timing"), run_limits)
+        limits = {COMPILE: compile_limits, RUN: run_limits, RUN_SMOOTH: run_limits, "timing": run_limits}
         limit_s, own_s, usual = limits.get(failure.stage, (math.inf, math.inf, ""))
         if limit_s < own_s:
             trial.failure = replace(failure, message=f"took longer than {limit_s:.3g} s, {usual}")

@@ -20,13 +20,13 @@ WORKS = Cost(unit=MILLISECONDS, turns=((1.0,),))
 FAILS = Failure(stage="compile", kind="error", message="no")
 
 
-def seen(*seconds: float, failures: int = 0, at_once: int | None = None, beside: int = 0) -> Pace:
+def seen(*seconds: float, failures: int = 0, at_once: int | None = None) -> Pace:
     """After candidates that took so long each, the first of which have failed."""
     pace, times = Pace(OPTIONS), accumulate((0.0, *seconds))
     measured = [(str(number), FAILS if number < failures else WORKS) for number in range(len(seconds))]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "monotonic", lambda: next(times))
-        assert list(pace.seen(measured, at_once=at_once, beside=beside)) == measured
+        assert list(pace.seen(measured, at_once=at_once)) == measured
     return pace
 
 
@@ -35,13 +35,6 @@ def test_what_comes_together_was_measured_together() -> None:
     assert seen(0.9, 0.0, 0.0).candidate_s == pytest.approx(0.3)
     assert seen(2.0, 2.0, 0.9, 0.001, 0.001).candidate_s == pytest.approx(0.3, rel=0.01)
     assert seen(0.4, 0.5, 0.6).candidate_s == 0.5
-
-
-def test_what_is_measured_beside_searches_takes_longer_than_it_will() -> None:
-    assert seen(0.6, at_once=1).candidate_s == pytest.approx(0.3)  # two lanes will compile
-    assert seen(0.6, at_once=1, beside=2).candidate_s == pytest.approx(0.2)  # and have a core each
-    assert seen(0.6, beside=1).candidate_s == pytest.approx(0.4)
-    assert seen(0.6, at_once=1, beside=1).candidate_s == pytest.approx(0.3)
 
 
 def test_a_full_batch_where_there_is_time() -> None:

@@ -189,7 +189,7 @@ def _as_pretrained(options: MeasureOptions) -> MeasureOptions:
 
 
 def _seed(example: Example, workspace: Workspace) -> int | None:
-    """The seed of the run, or of the bundle, that measured it; None if nobody has noted one: most have the usual one."""
+    """Of the run, or the bundle, that measured it; None if nobody has noted one: most had the usual one."""
     runs = tunings(workspace.tunings(example.spec, example.machine))
     before = [each for each in runs if each.began_s <= example.measured_at_s]
     return max(before, key=lambda each: each.began_s).seed if before else None

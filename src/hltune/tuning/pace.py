@@ -86,17 +86,14 @@ class Pace:
         self._bursts: deque[_Burst] = deque(maxlen=_NEWEST)
 
     def seen(
-        self, measurements: Iterable[tuple[str, Measurement]], *, at_once: int | None = None, beside: int = 0
+        self, measurements: Iterable[tuple[str, Measurement]], *, at_once: int | None = None
     ) -> Iterator[tuple[str, Measurement]]:
         """Passes on what is being measured, and learns from when it comes.
 
-        Where fewer are measured `at_once` than there are lanes, a round is faster; so it is where others search
-        `beside` it, so many of them, on the same cores.
+        Where fewer are measured `at_once` than there are lanes, a round is faster.
         """
         lanes = self._lanes
-        own = min(at_once or lanes, lanes)
-        cores = self._options.workers * self._nodes()
-        busy = own / lanes * min(1.0, cores / (own + beside))
+        busy = min(at_once or lanes, lanes) / lanes
         last_s = time.monotonic()
         alone = True
         for key, measurement in measurements:

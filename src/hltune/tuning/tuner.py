@@ -163,8 +163,7 @@ class Tuner:
                 steps.append(step)
                 if isinstance(step.outcome, Candidate):
                     found = {step.rung.label: step.outcome}
-                    beside = len(self.searcher.workers)
-                    measured += self._measure_known(found, end_s, best=self.history.best_cost, beside=beside)
+                    measured += self._measure_known(found, end_s, best=self.history.best_cost)
                 if time.monotonic() >= end_s:
                     break
         measured += self._without_haste(steps, end_s)
@@ -189,20 +188,18 @@ class Tuner:
             yield from self.searcher.baselines(end_s)
 
     def _measure_known(
-        self, candidates: dict[str, Candidate], end_s: float, *, best: float | None, beside: int = 0
+        self, candidates: dict[str, Candidate], end_s: float, *, best: float | None
     ) -> list[Measurement]:
-        """Measures and stores those that are new; beside so many processes that search."""
+        """Measures and stores those that are new."""
         new = {key: each for each in candidates.values() if (key := schedule_hash(each.schedule)) not in self.history}
-        return self._take(new, end_s, best=best, beside=beside)
+        return self._take(new, end_s, best=best)
 
-    def _take(
-        self, candidates: dict[str, Candidate], end_s: float, *, best: float | None, beside: int = 0
-    ) -> list[Measurement]:
+    def _take(self, candidates: dict[str, Candidate], end_s: float, *, best: float | None) -> list[Measurement]:
         measured: list[Measurement] = []
         # Without any schedule that works, tuning would have nothing to go on with.
         measuring = self.history.measure(self.session, candidates, best=best, end_s=end_s, until_one_works=True)
         with contextlib.closing(measuring) as measurements:
-            for key, measurement in self.pace.seen(measurements, at_once=len(candidates), beside=beside):
+            for key, measurement in self.pace.seen(measurements, at_once=len(candidates)):
                 measured.append(measurement)
                 self._failures.pop(key, None)
                 if isinstance(measurement, Failure):

@@ -118,10 +118,6 @@ class Account:
         """The bodies that store a Func."""
         return [each for each in self.bodies if each.stage.func == func]
 
-    def points(self, stage: Stage) -> float:
-        """Elements of a stage that are computed."""
-        return sum(each.features["points"] for each in self.bodies if each.stage == stage)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountJob:

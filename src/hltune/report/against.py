@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hltune.commands.explain import Explained, Explanation, same_program, speedup_over
+from hltune.report.edits import edits
 from hltune.report.layout import Document
 from hltune.report.speedups import UNSURE, speedup_fields, speedup_text
 from hltune.schedule.text import directive_text
-from hltune.values.directives import Directive, Schedule
 
 _SHOWN = 12
 """Directives that people see."""
@@ -33,24 +33,13 @@ def against(result: Explanation) -> Document | None:
 
 
 def _differences(one: Explained, other: Explained) -> list[Document] | None:
-    """Directives that only one of them has, stage by stage; None where directives do not say all of a schedule."""
+    """What turns the other one into this one, stage by stage; None where directives do not say all of a schedule."""
     if one.schedule.base is not None or other.schedule.base is not None:
         return None
-    by_name = {other.name: missing_in(one.schedule, other.schedule), one.name: missing_in(other.schedule, one.schedule)}
-    stages = dict.fromkeys(each.stage for schedule in (one, other) for each in schedule.schedule.directives)
     return [
-        {"schedule": name, "directive": directive_text(each)}
-        for stage in stages
-        for name, directives in by_name.items()
-        for each in directives
-        if each.stage == stage
+        {"schedule": one.name if each.comes else other.name, "directive": directive_text(each.directive)}
+        for each in edits(other.schedule, one.schedule)
     ]
-
-
-def missing_in(schedule: Schedule, other: Schedule) -> list[Directive]:
-    """What the other schedule says and this one does not."""
-    known = dict.fromkeys(schedule.directives)
-    return [each for each in other.directives if each not in known]
 
 
 def headline(found: Document) -> str:

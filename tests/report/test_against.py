@@ -89,6 +89,20 @@ def test_what_only_one_of_them_says_is_listed_stage_by_stage() -> None:
     assert lines[at + 1].startswith("  - out.split(x, x, xi, 16") and lines[at + 3] == "  - rows.compute_root()"
 
 
+def test_what_comes_later_than_in_the_other_is_listed_with_what_comes_before() -> None:
+    """What is split keeps its kind: who only appended the split would have other loops."""
+    first, second, last = SCHEDULE.directives
+    moved = Schedule((first, second, Split(Stage("out"), "y", "y", "yi", 8), last))
+    split = "out.split(y, y, yi, 8, TailStrategy::Auto)"
+    assert against(replace(TUNED, schedule=moved), expert(2.0, schedule=SCHEDULE))["differences"] == [
+        {"schedule": "expert", "directive": "out.parallel(y)"},
+        {"schedule": "tuned", "directive": split},
+        {"schedule": "tuned", "directive": "out.parallel(y)"},
+    ]
+    (gone,) = against(TUNED, expert(2.0, schedule=moved))["differences"]
+    assert gone == {"schedule": "expert", "directive": split}
+
+
 def test_a_long_list_is_cut_for_people_alone() -> None:
     many = Schedule((*SCHEDULE.directives, *(Unroll(Stage("out"), f"x{number}") for number in range(20))))
     other = expert(2.0, schedule=many)

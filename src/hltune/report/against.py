@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from hltune.commands.explain import Explained, Explanation, same_program, speedup_over
 from hltune.report.edits import edits
 from hltune.report.layout import Document
-from hltune.report.speedups import UNSURE, speedup_fields, speedup_text
+from hltune.report.speedups import UNSURE, speedup_fields
 from hltune.schedule.text import directive_text
 
 _SHOWN = 12
@@ -27,7 +27,7 @@ def against(result: Explanation) -> Document | None:
         "name": one.name,
         "other": other.name,
         "same_program": same,
-        **speedup_fields(None if same else speedup_over(one, other)),
+        **speedup_fields(None if same else speedup_over(one, other), other.name),
         "differences": [] if same else _differences(one, other),
     }
 
@@ -49,8 +49,8 @@ def headline(found: Document) -> str:
         return f"{name} and {other} are the same program"
     if found["measured_speedup"] is None:
         return ""
-    unsure = f", {UNSURE}" if found["tie"] is None else ""
-    return f"{name} is {'in ' if found['tie'] else ''}{speedup_text(found, other)}{unsure}"
+    text: str = found["measured_text"]
+    return f"{name} is {'in ' if text.startswith('a tie') else ''}{text}"
 
 
 def differing(found: Document) -> list[str]:

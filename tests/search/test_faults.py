@@ -238,7 +238,8 @@ def test_what_an_rfactor_makes_is_called_as_in_the_schedule(readers: dict[str, R
     reader = readers["counted"]
     one, other = (reader.case(_FACTORED) for _ in range(2))
     for case in (one, other):
-        assert {str(stage) for stage in case.stages} == {"part", "part.update(0)", "counts", "counts.update(0)", "alike"}
+        stages = {str(stage) for stage in case.stages}
+        assert stages == {"part", "part.update(0)", "counts", "counts.update(0)", "alike"}
         assert {"part", "counts"} <= case.sizes.keys()
         (merged,) = (each for each in case.account.bodies if str(each.stage) == "counts.update(0)")
         assert "part" in merged.reads

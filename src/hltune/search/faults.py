@@ -129,9 +129,9 @@ def _rounded(case: Case) -> Iterator[Fault]:
 
 
 def _rounded_up(case: Case) -> Iterator[tuple[Stage, list[Body], float]]:
-    """Stages that compute that many times as many points as are needed, for their loops are rounded up.
+    """Stages that are computed once, in full, and how many points of each for one that is needed.
 
-    They are among those that are computed once, in full: no others of their points are of no use.
+    More than one are those of loops that are rounded up.
     """
     for stage, bodies, root in _beside_root(case):
         needed, points = (sum(each.features["points"] for each in some) for some in (root, bodies))

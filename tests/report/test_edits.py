@@ -74,7 +74,7 @@ def test_what_differs_in_numbers_alone_takes_the_place_of_the_other() -> None:
 @pytest.mark.parametrize(
     "new",
     [
-        "rows.split(x, x, xi, 8).vectorize(xi).parallel(y).compute_root();",
+        "rows.split(x, x, xi, 8).vectorize(xi).parallel(y).compute_root(); shown.parallel(y);",
         "shown.parallel(y); rows.compute_root().split(x, x, xi, 8).vectorize(xi).parallel(y);",
     ],
 )

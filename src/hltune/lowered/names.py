@@ -14,9 +14,7 @@ from hltune.lowered.access import Access
 from hltune.lowered.walk import Site, Walked
 from hltune.values.roles import Stage
 
-_LOOP = re.compile(
-    r"(?P<func>[^.]+)\.s(?P<stage>\d+)\.(?:fused\.)?(?:(?P<made_of>[^.]+)\.(?:.*\.)?)?(?P<var>[^.]+)"
-)
+_LOOP = re.compile(r"(?P<func>[^.]+)\.s(?P<stage>\d+)\.(?:fused\.)?(?:(?P<made_of>[^.]+)\.(?:.*\.)?)?(?P<var>[^.]+)")
 """Halide's names of loops, such as ``blur.s0.y.yi``, by compute_with ``blur.s0.fused.y``; stage 0 is the pure one."""
 _REWRITTEN = re.compile(r"(?:\.\$n)*(?:\.rebased)?$")
 """What it adds to the name of a loop that a window slides along, and of one that it lets begin at 0."""

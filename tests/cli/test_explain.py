@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -84,6 +85,26 @@ def test_a_schedule_may_be_a_file(scheduled: Run, tmp_path: Path, monkeypatch: p
     arguments = ("explain", BLUR, "--schedule", file, "--rounds", 1, *THREADS)
     (found,) = scheduled(*arguments, "--json").document["schedules"]
     assert found["name"] == "blur_function" and found["cost"] > 0
+
+
+def test_what_an_rfactor_makes_is_measured_and_predicted_by_one_name(hltune: Run, tmp_path: Path) -> None:
+    """Halide has another one for it, and counts from one program to the next."""
+    total = {"func": "total", "update": 0}
+    directives = [
+        {"op": "split", **total, "old": "r_x", "outer": "ro", "inner": "ri", "factor": 8, "tail": "Auto"},
+        {"op": "rfactor", **total, "preserved": [["ri", "u"]], "intermediate": "part"},
+        {"op": "compute_root", "func": "part"},
+        {"op": "compute_root", "func": "total"},
+    ]
+    file = tmp_path / "factored.json"
+    file.write_text(json.dumps({"format": "hltune schedule", "version": 1, "directives": directives}))
+    pipeline = f"{PIPELINES / 'rfactored.py'}:unscheduled"
+    result = hltune("explain", pipeline, "--schedule", file, "--rounds", 1, *THREADS, "--json")
+    assert result.code == 0, result.err
+    (found,) = result.document["schedules"]
+    rows = {row["name"]: row for row in found["funcs"]}
+    assert {"part", "total", "output"} <= rows.keys() and not any("intm" in name for name in rows)
+    assert rows["part"]["measured"] and rows["part"]["predicted"] and found["advice"] is not None
 
 
 def test_an_unknown_schedule_is_answered_with_those_that_are_known(hltune: Run) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hltune.lowered.job import LowerJob, arguments_of
+from hltune.lowered.job import Lowered, LowerJob, arguments_of
 from hltune.lowered.parse import parse_lowered
 from hltune.lowered.walk import Walked, walk
 from hltune.machine.open import resolve
@@ -60,9 +60,9 @@ def check(worker: Worker, target: TargetInfo, tmp_path: Path) -> Check:
 
 
 def walked(worker: Worker, target: TargetInfo, spec: PipelineSpec, schedule: Schedule) -> Walked:
-    text = worker.run(LowerJob(spec=spec, schedule=schedule, target=target.name))
-    assert isinstance(text, str), text
-    return walk(parse_lowered(text), *arguments_of(spec), vector_bits=256)
+    lowered = worker.run(LowerJob(spec=spec, schedule=schedule, target=target.name))
+    assert isinstance(lowered, Lowered), lowered
+    return walk(parse_lowered(lowered.text), *arguments_of(spec), vector_bits=256)
 
 
 def counted(found: Walked) -> tuple[Counter[str], Counter[str]]:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.lowered.account import dimension_of, loop_of
 from hltune.lowered.identity import program_hash
 from hltune.lowered.job import lower
+from hltune.lowered.names import dimension_of, loop_of
 from hltune.lowered.parse import parse_lowered
 from hltune.pipeline.build import spec_of
 from hltune.schedule.parse import parse_schedule
@@ -134,7 +134,7 @@ def test_a_schedule_makes_the_same_program_every_time(text: str) -> None:
     for name, real in (("TOTAL", sums.name), ("OUTPUT", last.name), ("R", sums.updates[0][0])):
         text = re.sub(rf"\b{name}\b", real, text)
     schedule = parse_schedule(text, spec.funcs)
-    hashes = [identity(lower(spec, schedule, "host")) for _ in range(3)]
+    hashes = [identity(lower(spec, schedule, "host").text) for _ in range(3)]
     assert len(set(hashes)) == 1
 
 
@@ -145,6 +145,9 @@ def test_a_schedule_makes_the_same_program_every_time(text: str) -> None:
         ("f$2.s1.r4$x", Stage("f_2", 0), "r4_x", "r4_x"),
         ("f.s0.c.rebased", Stage("f"), "c", "c"),
         ("f.s0.y.yi.block.$n.$n.rebased", Stage("f"), "block", "y"),  # windows slide along it
+        ("f.s0.fused.y", Stage("f"), "y", "y"),  # shared by compute_with
+        ("f.s0.y.fused.yi", Stage("f"), "yi", "y"),
+        ("f.s0.x.fused", Stage("f"), "fused", "x"),  # called so by a schedule
     ],
 )
 def test_loops_are_told_by_their_names_in_the_schedule(name: str, stage: Stage, var: str, dimension: str) -> None:
@@ -166,5 +169,5 @@ def test_lowering_leaves_no_file_wherever_it_writes(
     x, func = hl.Var("x"), hl.Func("ramp")
     func[x] = hl.cast(hl.UInt(8), x)
     spec = spec_of("ramp", hl.serialize_pipeline(hl.Pipeline([func])), [], [((0, 64),)])
-    assert "produce ramp" in lower(spec, Schedule(), "host")
+    assert "produce ramp" in lower(spec, Schedule(), "host").text
     assert not list(tmp_path.iterdir())

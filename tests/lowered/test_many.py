@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from hltune.lowered import job
-from hltune.lowered.job import FeaturesJob
+from hltune.lowered.job import FeaturesJob, Lowered
 from hltune.lowered.many import Lowering, features_of_each
 from hltune.runtime.worker import Process, Worker
 from hltune.schedule.parse import parse_schedule
@@ -83,7 +83,7 @@ class DeepJob(FeaturesJob):
 
     def run(self, process: Process) -> tuple[ProgramFeatures | Failure, ...]:
         deep = "(" * 20_000 + "x" + ")" * 20_000
-        job.lower = lambda *_: f"let t = {deep}\n"  # the process is thrown away
+        job.lower = lambda *_: Lowered(f"let t = {deep}\n", {})  # the process is thrown away
         return super(DeepJob, self).run(process)
 
 

@@ -53,6 +53,19 @@ def always_beyond() -> hl.Func:
     return mirrored
 
 
+def columns(width: int = 256, rows: int = 64, blocks: int = 16) -> hl.Func:
+    """Sums of columns, a block of rows after the other."""
+    x = hl.Var("x")
+    image = hl.ImageParam(hl.UInt(32), 3, "image")
+    r = hl.RDom([hl.Range(0, rows), hl.Range(0, blocks)], "r")
+    sums = hl.Func("sums")
+    sums[x] = hl.u32(0)
+    sums[x] += image[x, r.x, r.y]
+    image.set_estimates([hl.Range(0, width), hl.Range(0, rows), hl.Range(0, blocks)])
+    sums.set_estimates([hl.Range(0, width)])
+    return sums
+
+
 def out_of_bounds() -> hl.Func:
     """Reads more than its estimates promise."""
     x = hl.Var("x")

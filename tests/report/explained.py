@@ -39,7 +39,7 @@ def change_of(kind: str) -> Schedule:
 
 def advice(kind: str, *, measured: Measurement | None = None, change: bool = True, untried: int = 0) -> Advice:
     new = change_of(kind)
-    fault = Fault(kind=kind, stage=Stage("out"), seconds=1e-3, text=f"is {kind}", changes=(new,) * 9)
+    fault = Fault(kind=kind, stage=Stage("out"), seconds=1e-3, text=f"is {kind}", remedy=lambda: iter((new,) * 9))
     found = Advice(fault=fault, untried=untried)
     return replace(found, change=new, seconds=1e-3, measured=measured) if change else found
 

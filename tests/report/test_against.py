@@ -44,6 +44,7 @@ def lines_of(*both: Explained) -> list[str]:
         (expert(1.9, 2.1, 2.0, 2.9, 3.1), True, "tuned is in a tie with expert (95% interval 0.95 to 1.05)", True),
         (expert(1.0, 1.0, 1.0, 1.5, 1.5), False, "tuned is 2.00 times as slow as expert", False),
         (expert(4.0, 4.0), None, "tuned is 2.00 times as fast as expert, in too few rounds to be sure", True),
+        (expert(2.0, 2.0), None, "tuned is in a tie with expert, in too few rounds to be sure", True),
     ],
 )
 def test_the_first_line_says_which_one_is_faster(other: Explained, tie: bool | None, said: str, *, doubt: bool) -> None:
@@ -87,6 +88,20 @@ def test_what_only_one_of_them_says_is_listed_stage_by_stage() -> None:
     lines = lines_of(TUNED, expert(2.0))
     at = lines.index("what only tuned (+) or only expert (-) says")
     assert lines[at + 1].startswith("  - out.split(x, x, xi, 16") and lines[at + 3] == "  - rows.compute_root()"
+
+
+def test_what_comes_later_than_in_the_other_is_listed_with_what_comes_before() -> None:
+    """What is split keeps its kind: who only appended the split would have other loops."""
+    first, second, last = SCHEDULE.directives
+    moved = Schedule((first, second, Split(Stage("out"), "y", "y", "yi", 8), last))
+    split = "out.split(y, y, yi, 8, TailStrategy::Auto)"
+    assert against(replace(TUNED, schedule=moved), expert(2.0, schedule=SCHEDULE))["differences"] == [
+        {"schedule": "expert", "directive": "out.parallel(y)"},
+        {"schedule": "tuned", "directive": split},
+        {"schedule": "tuned", "directive": "out.parallel(y)"},
+    ]
+    (gone,) = against(TUNED, expert(2.0, schedule=moved))["differences"]
+    assert gone == {"schedule": "expert", "directive": split}
 
 
 def test_a_long_list_is_cut_for_people_alone() -> None:

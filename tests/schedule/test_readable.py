@@ -159,6 +159,17 @@ def test_extents_are_those_of_the_estimates(worker: Worker, specs: dict[str, Pip
     assert found.loops == {Stage("output"): "y in 16, y_tile in 64, x in 96, x_vec in 16", Stage("mid_y"): "x in 1538"}
 
 
+def test_extents_of_what_an_rfactor_makes_are_known(worker: Worker, specs: dict[str, PipelineSpec]) -> None:
+    """Halide calls it otherwise than the schedule, and counts from one lowering to the next."""
+    spec = specs["convolution"]
+    text = "part = total.update(0).rfactor({{r_y, u}}); part.compute_root(); total.compute_root();"
+    job = ReadableJob(spec=spec, schedule=parse_schedule(text, spec.funcs), target=TARGET)
+    for _ in range(2):
+        loops = worker.run(job).loops
+        assert loops[Stage("part")] == "u in 3, y in 700, x in 1000"
+        assert loops[Stage("part", 0)] == "y in 700, x in 1000, u in 3, r_x in 3"
+
+
 def test_another_program_is_not_written(worker: Worker, specs: dict[str, PipelineSpec]) -> None:
     """Whatever is thought to read better."""
     spec = specs["separable"]

@@ -120,6 +120,19 @@ def counted(width: int = 1024, height: int = 1024) -> hl.Func:
     return output
 
 
+def stepped(width: int = 512, height: int = 256) -> hl.Func:
+    """Whole numbers of 32 bits: a copy of an image, steps in it, of which each is needed three times, and bends."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.Int(32), 2, "image")
+    copied, steps, output = hl.Func("copied"), hl.Func("steps"), hl.Func("bends")
+    copied[x, y] = image[x, y]
+    steps[x, y] = copied[x + 1, y] - copied[x, y]
+    output[x, y] = steps[x, y + 2] - 2 * steps[x, y + 1] + steps[x, y]
+    image.set_estimates([hl.Range(0, width + 1), hl.Range(0, height + 2)])
+    output.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    return output
+
+
 class Flaw(NamedTuple):
     """A schedule, and who has which fault in it."""
 

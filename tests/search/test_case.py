@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -50,6 +51,15 @@ def test_an_inlined_func_is_computed_for_each_of_its_consumers() -> None:
     found = case(["once", "kept", "f", "output"], root, account(kept={}, output={})).repeats
     # f twice, so that it asks for `once` four times, and the buffer of `kept` for it once.
     assert found == {"once": 5.0, "kept": 1.0, "f": 2.0, "output": 1.0}
+
+
+def test_of_a_tuple_the_element_counts_that_is_wanted_most() -> None:
+    """The other one may have no consumer at all."""
+    (pair,) = account(pair={}).bodies
+    elements = tuple(replace(pair, buffer=buffer) for buffer in ("pair.0", "pair.1"))
+    consumers = account(output={"pair.0": 20.0}).bodies
+    root = replace(account(), bodies=(*elements, *consumers))
+    assert case(["pair", "output"], root, account(output={})).repeats == {"pair": 2.0, "output": 1.0}
 
 
 def test_a_long_chain_may_be_inlined() -> None:

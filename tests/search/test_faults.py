@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -19,7 +19,8 @@ from hltune.schedule.parse import parse_schedule
 from hltune.search.advice import advise
 from hltune.search.case import Case
 from hltune.search.faults import KINDS, faults
-from hltune.values.directives import ComputeRoot, Schedule, StoreIn, StoreRoot, Vectorize
+from hltune.search.remedies import Patient
+from hltune.values.directives import ComputeRoot, Directive, Schedule, StoreIn, StoreRoot, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
@@ -30,7 +31,7 @@ from tests.search.flawed import FLAWS, GOOD, Flaw
 CORES = 2
 TOGETHER = (
     ("sharpened", "paired", "bordered", "dashed", "windowed", "coloured"),
-    ("sharpened_roots", "summed", "counted"),
+    ("sharpened_roots", "summed", "counted", "stepped"),
 )
 """Pipelines that one process makes: names that were used in it before get numbers."""
 
@@ -217,6 +218,53 @@ def test_a_table_beside_columns_is_only_a_part_of_the_fault(readers: dict[str, R
     case = readers["counted"].case("counts.compute_root(); alike.split(y, y, yi, 8).reorder(yi, x, y).vectorize(yi);")
     (fault,) = KINDS["scattered"](case)
     assert "vectorise along what is dense in memory, though counts will be loaded so in any case" in fault.text
+
+
+def test_whole_numbers_are_computed_as_well(readers: dict[str, Reader]) -> None:
+    """Of 32 bits and one lane, as indices are; what only copies, whatever its addresses are, computes nothing."""
+    case = readers["stepped"].case("bends.split(x, x, xi, 8).vectorize(xi).parallel(y);")
+    assert case.repeats["copied"] > case.repeats["steps"] > 2.0
+    assert [str(each.stage) for each in KINDS["inlined"](case)] == ["steps"]
+
+
+_FACTORED = (
+    "part = counts.update(0).rfactor({{r_y, u}}); part.compute_root(); part.update(0).parallel(u);"
+    "counts.compute_root(); alike.split(x, x, xi, 8).vectorize(xi).parallel(y);"
+)
+
+
+def test_what_an_rfactor_makes_is_called_as_in_the_schedule(readers: dict[str, Reader]) -> None:
+    """Halide calls it otherwise, and counts from one lowering to the next."""
+    reader = readers["counted"]
+    one, other = (reader.case(_FACTORED) for _ in range(2))
+    for case in (one, other):
+        stages = {str(stage) for stage in case.stages}
+        assert stages == {"part", "part.update(0)", "counts", "counts.update(0)", "alike"}
+        assert {"part", "counts"} <= case.sizes.keys()
+        (merged,) = (each for each in case.account.bodies if str(each.stage) == "counts.update(0)")
+        assert "part" in merged.reads
+    assert one.account.program_hash == other.account.program_hash
+    assert {each.buffer for each in one.account.allocations} == {each.buffer for each in other.account.allocations}
+    scalar = [each for each in KINDS["scalar"](one) if each.stage.func == "part"]
+    assert scalar and all(ComputeRoot(Stage("part")) in change.directives for each in scalar for change in each.changes)
+    for fault in faults(one):
+        for change in fault.changes:
+            loop_nests(change, reader.spec.funcs)
+
+
+def test_nothing_is_changed_before_somebody_asks(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most faults are about so little of the time that nobody does."""
+    case = reader.case(FLAWS[0].text)
+    asked: list[Patient] = []
+
+    def changed(patient: Patient, _: Sequence[Directive]) -> Iterator[Schedule]:
+        asked.append(patient)
+        return iter(())
+
+    monkeypatch.setattr(Patient, "changed", changed)
+    found = [fault for kind in KINDS.values() for fault in kind(case)]
+    assert found and not asked
+    assert found[0].changes == () and asked
 
 
 def test_copies_of_a_loop_are_one_fault(readers: dict[str, Reader]) -> None:

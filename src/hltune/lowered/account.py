@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,17 +16,13 @@ from hltune.lowered.features import BODY, bodies, features
 from hltune.lowered.footprint import touched
 from hltune.lowered.job import LowerJob, read
 from hltune.lowered.memory import Allocation
+from hltune.lowered.names import dimension_of, func_of, loop_of
 from hltune.lowered.walk import Loop, Site, Walked
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
-
-_LOOP = re.compile(r"(?P<func>[^.]+)\.s(?P<stage>\d+)\.(?:(?P<made_of>[^.]+)\.(?:.*\.)?)?(?P<var>[^.]+)")
-"""Halide's names of loops, such as ``blur.s0.y.yi``; stage 0 is the pure one."""
-_REWRITTEN = re.compile(r"(?:\.\$n)*(?:\.rebased)?$")
-"""What it adds to the name of a loop that a window slides along, and of one that it lets begin at 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +32,7 @@ class Level:
     Attributes:
         stage: whose loop it is.
         var: its name in the schedule.
-        dimension: see `dimension_of`.
+        dimension: see `hltune.lowered.names.dimension_of`.
         touched: cache lines that one iteration of it reads or writes for the body, in bytes.
     """
 
@@ -58,7 +53,7 @@ class Body:
         levels: the loops around, the outermost first.
         features: by `hltune.lowered.features.BODY`.
         terms: seconds by the first of `hltune.lowered.estimate.TERMS`.
-        loaded: elements that it reads of each buffer.
+        loaded: elements that it reads of each buffer, by names as `buffer` is one.
         run_bytes: cache lines that one run of it touches.
         element_bytes: size of what it stores.
         lanes: elements that are computed at once: what it stores, or combines into what it stores, as a sum does.
@@ -92,6 +87,11 @@ class Body:
         """It computes several elements at once."""
         return self.lanes > 1.0
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """Funcs and images whose values it reads."""
+        return frozenset(map(func_of, self.loaded))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
@@ -117,10 +117,6 @@ class Account:
     def of(self, func: str) -> list[Body]:
         """The bodies that store a Func."""
         return [each for each in self.bodies if each.stage.func == func]
-
-    def points(self, stage: Stage) -> float:
-        """Elements of a stage that are computed."""
-        return sum(each.features["points"] for each in self.bodies if each.stage == stage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,11 +157,6 @@ def account(walked: Walked, program_hash: str, *, cores: int) -> Account:
     )
 
 
-def func_of(buffer: str) -> str:
-    """The Func whose values a buffer holds, as `FuncInfo` calls it; an element of a Tuple has a buffer of its own."""
-    return buffer.partition(".")[0].replace("$", "_")
-
-
 def _numbers(array: NDArray[np.float64]) -> list[float]:
     return list(map(float, array))
 
@@ -181,7 +172,7 @@ def _body(sites: Sequence[Site], row: Sequence[float], parts: Sequence[float]) -
     own = [each.stage for each in levels if each.stage.func == func]
     loaded: defaultdict[str, float] = defaultdict(float)
     for access in loads:
-        loaded[func_of(access.buffer)] += access.runs * access.lanes * access.enabled
+        loaded[access.buffer] += access.runs * access.lanes * access.enabled
     named = dict(zip(BODY, row, strict=True))
     return Body(
         stage=own[-1] if own else Stage(func),
@@ -215,22 +206,6 @@ def _clamped(accesses: Iterable[Access]) -> bool:
     return bool(apart) and all(each.lane_stride == 1.0 for each in apart)
 
 
-def loop_of(name: str) -> tuple[Stage, str]:
-    """Whose loop it is, and its name in the schedule, by the name that Halide gives it."""
-    match = _parts(name)
-    return (Stage(""), name) if match is None else (_stage(match), match["var"].replace("$", "_"))
-
-
-def dimension_of(name: str) -> str:
-    """The variable of the algorithm that a loop was made of; of a fused one, the inner one."""
-    match = _parts(name)
-    return name if match is None else (match["made_of"] or match["var"]).replace("$", "_")
-
-
-def _parts(name: str) -> re.Match[str] | None:
-    return _LOOP.fullmatch(_REWRITTEN.sub("", name, count=1))
-
-
 def _level(loop: Loop, lines: float) -> Level:
     stage, var = loop_of(loop.name)
     return Level(
@@ -242,8 +217,3 @@ def _level(loop: Loop, lines: float) -> Level:
         entries=loop.entries,
         touched=lines,
     )
-
-
-def _stage(match: re.Match[str]) -> Stage:
-    number = int(match["stage"])
-    return Stage(match["func"].replace("$", "_"), number - 1 if number else None)

@@ -9,11 +9,12 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, TypeVar
+from typing import IO, NamedTuple, TypeVar
 
 from hltune.lowered.evaluate import Sizes
 from hltune.lowered.features import features
 from hltune.lowered.identity import program_hash
+from hltune.lowered.names import as_scheduled
 from hltune.lowered.parse import parse_lowered
 from hltune.lowered.tree import Type
 from hltune.lowered.walk import Walked, walk
@@ -39,6 +40,18 @@ _WITHOUT = "no_asserts-no_bounds_query"
 """Features of a target that leave out what is not the program itself."""
 
 
+class Lowered(NamedTuple):
+    """A lowered program.
+
+    Attributes:
+        text: as Halide prints it.
+        funcs: see `hltune.schedule.apply.called_otherwise`.
+    """
+
+    text: str
+    funcs: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LowerJob:
     """Writes the lowered statement of a schedule."""
@@ -48,8 +61,8 @@ class LowerJob:
     target: str
     timeout_s: float = 60.0
 
-    def run(self, process: Process) -> str | Failure:
-        """The text; a Failure of the stage `REFUSED` if Halide refuses the schedule."""
+    def run(self, process: Process) -> Lowered | Failure:
+        """The program; a Failure of the stage `REFUSED` if Halide refuses the schedule."""
         import halide as hl
 
         process.enter("lower", timeout_s=self.timeout_s, one_thread=True)
@@ -88,14 +101,15 @@ class FeaturesJob:
 
 def read(lower: LowerJob, process: Process, vector_bytes: int, make: Callable[[Walked, str], T]) -> T | Failure:
     """What `make` makes of a lowered program, walked, and its hash; outcomes are those of `FeaturesJob`."""
-    text = lower.run(process)
-    if isinstance(text, Failure):
-        return text
+    lowered = lower.run(process)
+    if isinstance(lowered, Failure):
+        return lowered
     process.enter("read", timeout_s=lower.timeout_s, one_thread=True)
     sys.setrecursionlimit(_DEEPEST)
     try:
-        program = parse_lowered(text, _names(lower.spec))
-        return make(walk(program, *arguments_of(lower.spec), vector_bits=8 * vector_bytes), program_hash(program))
+        program = parse_lowered(lowered.text, _names(lower.spec))
+        walked = walk(program, *arguments_of(lower.spec), vector_bits=8 * vector_bytes)
+        return make(as_scheduled(walked, lowered.funcs), program_hash(program))
     except _UNREADABLE as error:
         return Failure(stage="read", kind="error", message=_unreadable(error))
 
@@ -114,8 +128,8 @@ def _names(spec: PipelineSpec) -> set[str]:
     return arguments | tables | loops | {func.name for func in spec.funcs}
 
 
-def lower(spec: PipelineSpec, schedule: Schedule, target: str) -> str:
-    """The text of a lowered program; in a worker.
+def lower(spec: PipelineSpec, schedule: Schedule, target: str) -> Lowered:
+    """What Halide makes of a schedule before it generates code; in a worker.
 
     Raises:
         InputError: the schedule does not fit the pipeline.
@@ -124,15 +138,15 @@ def lower(spec: PipelineSpec, schedule: Schedule, target: str) -> str:
     import halide as hl
 
     from hltune.pipeline.build import build
-    from hltune.schedule.apply import apply_schedule
+    from hltune.schedule.apply import apply_schedule, called_otherwise
 
     os.environ.update(COMPILE_ENVIRONMENT)  # what is measured is compiled so
     built = build(spec, schedule.base)
-    apply_schedule(built, spec, schedule)
+    funcs = called_otherwise(apply_schedule(built, spec, schedule))
     with _nameless_file() as file:
         outputs = {hl.OutputFileType.conceptual_stmt: f"/proc/self/fd/{file.fileno()}"}
         built.pipeline.compile_to(outputs, built.arguments, "pipeline", hl.Target(f"{target}-{_WITHOUT}"))
-        return file.read().decode(errors="replace")
+        return Lowered(file.read().decode(errors="replace"), funcs)
 
 
 def _nameless_file() -> IO[bytes]:

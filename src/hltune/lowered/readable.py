@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from hltune.lowered.account import loop_of
 from hltune.lowered.job import LowerJob, read
+from hltune.lowered.names import loop_of
 from hltune.lowered.walk import Walked
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Process
@@ -66,9 +66,7 @@ class ReadableJob:
         if isinstance(undivided, Failure):
             return Readable(schedule=schedule, loops={})
         extents = _extents(undivided.walked)
-        known = {func.name for func in self.spec.funcs}  # what an rfactor makes has another name in the program
-        told = [(stage, loops) for stage, loops in nests.items() if stage.func in known]
-        texts = {stage: _told(loops, extents.get(stage, {})) for stage, loops in told}
+        texts = {stage: _told(loops, extents.get(stage, {})) for stage, loops in nests.items()}
         return Readable(schedule=schedule, loops={stage: text for stage, text in texts.items() if text})
 
     def _read(self, schedule: Schedule, process: Process, end_s: float) -> _Program | Failure:
@@ -91,7 +89,7 @@ def _undivided(schedule: Schedule, nests: Mapping[Stage, tuple[Loop, ...]]) -> S
 
 def _extents(walked: Walked) -> dict[Stage, dict[str, float]]:
     """Mean extents of loops by their names in the schedule; of all copies, where Halide has made some."""
-    loops = {id(loop): loop for site in walked.sites if site.runs > 0 for loop in site.loops}
+    loops = {loop.number: loop for site in walked.sites if site.runs > 0 for loop in site.loops}
     iterations: defaultdict[tuple[Stage, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
     for loop in loops.values():
         total = iterations[loop_of(loop.name)]

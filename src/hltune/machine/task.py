@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +63,17 @@ class NumPyReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """Machine code with its buffers."""
+    """Machine code with its buffers.
+
+    Attributes:
+        funcs: see `hltune.schedule.apply.called_otherwise`; of what `compile_task` has compiled.
+    """
 
     task: Task
     arguments: tuple[object, ...]
     function: Callable[..., object]
     memories: tuple[Stored, ...]
+    funcs: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def call(self) -> None:
         """Runs once, whatever is in the outputs.
@@ -136,7 +141,8 @@ def checked(target: str) -> str:
 
 def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...], options: MeasureOptions) -> Compiled:
     """Compiles a task and gives it its buffers."""
-    return with_buffers(process, task, compile_code(process, task, options), arrays)
+    function, funcs = _compile(process, task, options)
+    return replace(with_buffers(process, task, function, arrays), funcs=funcs)
 
 
 def with_buffers(
@@ -166,15 +172,21 @@ def _said_by_one(call: Callable[[], object], error: Exception) -> str:
 
 def compile_code(process: Process, task: Task, options: MeasureOptions) -> Callable[..., object]:
     """Builds, schedules and compiles; nothing of it depends on earlier tasks of the process."""
+    function, _ = _compile(process, task, options)
+    return function
+
+
+def _compile(process: Process, task: Task, options: MeasureOptions) -> tuple[Callable[..., object], dict[str, str]]:
+    """The code, and how the schedule calls what is called otherwise in it."""
     import halide as hl  # the parent handles jobs without it
 
     from hltune.pipeline.build import build
-    from hltune.schedule.apply import apply_schedule
+    from hltune.schedule.apply import apply_schedule, called_otherwise
 
     process.enter(COMPILE, timeout_s=options.compile_timeout_s, one_thread=True)
     built = build(task.spec, task.schedule.base)
-    apply_schedule(built, task.spec, task.schedule)
-    return built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
+    funcs = called_otherwise(apply_schedule(built, task.spec, task.schedule))
+    return built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target)), funcs
 
 
 def compile_idle(process: Process, compiled: Compiled) -> Compiled:

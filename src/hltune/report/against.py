@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hltune.commands.explain import Explained, Explanation, same_program, speedup_over
+from hltune.report.edits import edits
 from hltune.report.layout import Document
-from hltune.report.speedups import UNSURE, speedup_fields, speedup_text
+from hltune.report.speedups import UNSURE, speedup_fields
 from hltune.schedule.text import directive_text
-from hltune.values.directives import Directive, Schedule
 
 _SHOWN = 12
 """Directives that people see."""
@@ -27,30 +27,19 @@ def against(result: Explanation) -> Document | None:
         "name": one.name,
         "other": other.name,
         "same_program": same,
-        **speedup_fields(None if same else speedup_over(one, other)),
+        **speedup_fields(None if same else speedup_over(one, other), other.name),
         "differences": [] if same else _differences(one, other),
     }
 
 
 def _differences(one: Explained, other: Explained) -> list[Document] | None:
-    """Directives that only one of them has, stage by stage; None where directives do not say all of a schedule."""
+    """What turns the other one into this one, stage by stage; None where directives do not say all of a schedule."""
     if one.schedule.base is not None or other.schedule.base is not None:
         return None
-    by_name = {other.name: missing_in(one.schedule, other.schedule), one.name: missing_in(other.schedule, one.schedule)}
-    stages = dict.fromkeys(each.stage for schedule in (one, other) for each in schedule.schedule.directives)
     return [
-        {"schedule": name, "directive": directive_text(each)}
-        for stage in stages
-        for name, directives in by_name.items()
-        for each in directives
-        if each.stage == stage
+        {"schedule": one.name if each.comes else other.name, "directive": directive_text(each.directive)}
+        for each in edits(other.schedule, one.schedule)
     ]
-
-
-def missing_in(schedule: Schedule, other: Schedule) -> list[Directive]:
-    """What the other schedule says and this one does not."""
-    known = dict.fromkeys(schedule.directives)
-    return [each for each in other.directives if each not in known]
 
 
 def headline(found: Document) -> str:
@@ -60,8 +49,8 @@ def headline(found: Document) -> str:
         return f"{name} and {other} are the same program"
     if found["measured_speedup"] is None:
         return ""
-    unsure = f", {UNSURE}" if found["tie"] is None else ""
-    return f"{name} is {'in ' if found['tie'] else ''}{speedup_text(found, other)}{unsure}"
+    text: str = found["measured_text"]
+    return f"{name} is {'in ' if text.startswith('a tie') else ''}{text}"
 
 
 def differing(found: Document) -> list[str]:

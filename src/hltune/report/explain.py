@@ -20,7 +20,6 @@ from hltune.report.layout import (
     print_table,
     print_verification,
 )
-from hltune.report.speedups import UNSURE, speedup_text
 from hltune.values.unit import MILLISECONDS, size
 
 LEAST_SHOWN = 0.01
@@ -141,12 +140,12 @@ def _brought(advice: Document) -> str:
     if advice["measured_speedup"] is None:
         return "; not measured, for others are predicted to help more" if advice["left_out"] else ""
     changed = f"; with it, the schedule {CHANGED}" if advice["repaired"] else ""
-    return f"; measured {speedup_text(advice)}{_verdict(advice)}{changed}"
+    return f"; measured {advice['measured_text']}{_verdict(advice)}{changed}"
 
 
 def _verdict(advice: Document) -> str:
-    if advice["helps"] is None:
-        return f", {UNSURE}"
+    if advice["helps"] is None:  # which the text says
+        return ""
     _, high = advice["measured_interval"] or (1.0, 1.0)
     if advice["tie"] and high >= _CLEAR_GAIN:
         return ", not sure that it helps"

@@ -10,15 +10,15 @@ from typing import Any
 from hltune.commands.explain import Explained, Explanation, helps, measured_speedup, predicted_speedup
 from hltune.lowered.account import Account, Body, Level
 from hltune.machine.bandwidth import bound_of
-from hltune.report.against import against, missing_in
+from hltune.report.against import against
 from hltune.report.documents import cost, directives, failure, verification
+from hltune.report.edits import edits
 from hltune.report.layout import Document
 from hltune.report.speedups import speedup_fields
 from hltune.schedule.text import directive_text
 from hltune.search.advice import Advice
 from hltune.search.case import cache_of
 from hltune.values.cost import Cost, Measurement, is_repaired
-from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.profile import Part, Profile
 from hltune.values.unit import Unit
@@ -199,7 +199,7 @@ def _together(account: Account) -> list[list[str]]:
     """Funcs that have loops in common though what these loops are of does not need the others: by compute_with."""
     loaded: dict[str, set[str]] = {}
     for body in account.bodies:
-        loaded.setdefault(body.stage.func, set()).update(body.loaded)
+        loaded.setdefault(body.stage.func, set()).update(body.reads)
     found: dict[str, dict[str, None]] = {}
     for body in account.bodies:
         func = body.stage.func
@@ -294,6 +294,7 @@ def _advice(advice: Advice, each: Explained, profile: Profile | None) -> Documen
     share = fault.seconds / account.seconds if account else None
     measured = measured_speedup(each, advice)
     sure = measured if measured is not None and measured.sure else None
+    changed = [] if advice.change is None else edits(each.schedule, advice.change)
     return {
         "kind": fault.kind,
         "stage": str(fault.stage),
@@ -301,8 +302,8 @@ def _advice(advice: Advice, each: Explained, profile: Profile | None) -> Documen
         "share": share,
         "measured_share": _measured_share(fault.stage.func, profile),
         "changes": len(fault.changes),
-        "directives": _new(advice.change, each.schedule),
-        "dropped": _new(each.schedule, advice.change) if advice.change else [],
+        "directives": [directive_text(edit.directive) for edit in changed if edit.comes],
+        "dropped": [directive_text(edit.directive) for edit in changed if not edit.comes],
         "predicted_speedup": predicted_speedup(each, advice),
         "untried": advice.untried,
         **speedup_fields(measured),
@@ -318,10 +319,3 @@ def _measured_share(func: str, profile: Profile | None) -> float | None:
     if profile is None:
         return None
     return next((profile.share(part) for part in profile.parts if part.name == func), None)
-
-
-def _new(schedule: Schedule | None, old: Schedule | None) -> list[str]:
-    """What a schedule says and another one does not."""
-    if schedule is None:
-        return []
-    return [directive_text(each) for each in missing_in(old or Schedule(), schedule)]

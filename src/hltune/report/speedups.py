@@ -8,13 +8,18 @@ from hltune.report.layout import Document
 UNSURE = "in too few rounds to be sure"
 
 
-def speedup_fields(found: Speedup | None) -> Document:
-    """What documents say of it; the interval and the tie are None where it is not sure."""
+def speedup_fields(found: Speedup | None, other: str = "") -> Document:
+    """What documents say of it; the interval and the tie are None where it is not sure.
+
+    Args:
+        other: see `speedup_text`.
+    """
     sure = found if found is not None and found.sure else None
     return {
         "measured_speedup": found and found.value,
         "measured_interval": sure and sure.interval and [*sure.interval],
         "tie": known_tie(found),
+        "measured_text": None if found is None else speedup_text(found, other),
     }
 
 
@@ -31,21 +36,20 @@ def ratio_document(found: Speedup | None) -> Document | None:
     return {"value": found.value, "low": low, "high": high, "turns": found.turns, "pruned": found.pruned}
 
 
-def speedup_text(found: Document, other: str = "") -> str:
-    """The same for people, such as ``1.10 times as fast as expert (95% interval 1.05 to 1.16)``.
+def speedup_text(found: Speedup, other: str = "") -> str:
+    """The same for people, such as ``1.10 times as fast as expert (95% interval 1.05 to 1.16)``, or how unsure it is.
 
     Args:
-        found: a document with the fields above, of what was measured.
         other: what it is faster than; empty where that is clear.
     """
-    value, (low, high) = found["measured_speedup"], found["measured_interval"] or (1.0, 1.0)
-    if found["tie"]:
-        return f"a tie{other and f' with {other}'}{interval(low, high)}"
+    low, high = found.interval or (1.0, 1.0)
+    unsure = "" if found.sure else f", {UNSURE}"
+    if found.tie:
+        return f"a tie{other and f' with {other}'}{interval(low, high)}{unsure}"
     than = other and f" as {other}"
-    text = f"{max(value, 1 / value):.2f}" if found["tie"] is None else ratio_text(max(value, 1 / value))
-    if value > 1:
-        return f"{text} times as fast{than}{interval(low, high)}"
-    return f"{text} times as slow{than}{interval(1 / high, 1 / low)}"
+    if found.value > 1:
+        return f"{ratio_text(found.value)} times as fast{than}{interval(low, high)}{unsure}"
+    return f"{ratio_text(1 / found.value)} times as slow{than}{interval(1 / high, 1 / low)}{unsure}"
 
 
 def ratio_text(ratio: float) -> str:

@@ -1,11 +1,13 @@
 """Replays a schedule on a pipeline of this process. Runs in a worker."""
 
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
 import halide as hl
 
 from hltune.pipeline.build import Built
+from hltune.pipeline.serialized import plain_name
 from hltune.schedule.loops import LoopNests, LoopOrigin, callable_order, loop_nests
 from hltune.schedule.text import directive_text
 from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Rfactor, Schedule
@@ -28,6 +30,14 @@ def apply_schedule(built: Built, spec: PipelineSpec, schedule: Schedule) -> dict
     for directive in callable_order(schedule.directives, spec.funcs):
         replay.call(directive)
     return replay.funcs
+
+
+def called_otherwise(funcs: Mapping[str, hl.Func]) -> dict[str, str]:
+    """Names in a schedule, by those that Halide has for the same Funcs, where it has others.
+
+    It names what an rfactor makes itself: ``f_intm``, and from the second pipeline of a process on ``f_intm$1``.
+    """
+    return {func.name(): name for name, func in funcs.items() if plain_name(func.name()) != name}
 
 
 class _Replay:

@@ -9,8 +9,9 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import NamedTuple
 
-from hltune.lowered.account import Account, Body, func_of
+from hltune.lowered.account import Account, Body
 from hltune.lowered.memory import HEAP
+from hltune.lowered.names import func_of
 from hltune.search.remedies import Patient
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
@@ -59,9 +60,8 @@ class Case:
         """The same for whoever changes it."""
         consumers: dict[str, set[str]] = {}
         for body in self.root.bodies:
-            for loaded in body.loaded:
-                if loaded != body.stage.func:
-                    consumers.setdefault(loaded, set()).add(body.stage.func)
+            for read in body.reads - {body.stage.func}:
+                consumers.setdefault(read, set()).add(body.stage.func)
         return Patient(
             spec=self.spec,
             schedule=self.schedule,
@@ -104,16 +104,40 @@ class Case:
 
     @cached_property
     def repeats(self) -> Mapping[str, float]:
-        """How often each point of a Func is computed for its consumers: once where it has a buffer."""
+        """How often each point of a Func is computed for its consumers: once where it has a buffer.
+
+        Of a Tuple, each of whose elements has consumers of its own, it is the element that is computed most often.
+        """
         found = dict.fromkeys(self.funcs, 1.0)
+        points, loads = self._points, self._loads
         funcs = {func.name for func in self.spec.funcs} | {each.stage.func for each in self.root.bodies}
         consumers = {func: self.patient.consumers.get(func, frozenset()) for func in funcs}
         for func in TopologicalSorter(consumers).static_order():  # consumers come first; a chain may be long
             if func not in found:
-                points = self.root.points(Stage(func))
-                users = [each for each in self.root.bodies if each.stage.func != func and func in each.loaded]
-                loads = sum(each.loaded[func] * found[each.stage.func] for each in users)
-                found[func] = loads / points if points else 1.0
+                wanted = {
+                    buffer: sum(count * found[user] for user, count in loads.get(buffer, ()))
+                    for buffer in points.get(func, ())
+                }
+                found[func] = max((wanted[buffer] / points[func][buffer] for buffer in wanted), default=1.0)
+        return found
+
+    @property
+    def _points(self) -> Mapping[str, Mapping[str, float]]:
+        """Elements of each buffer of each Func, as its pure definition computes them once."""
+        found: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+        for body in self.root.bodies:
+            if body.stage.update is None and body.features["points"]:
+                found[body.stage.func][body.buffer] += body.features["points"]
+        return found
+
+    @property
+    def _loads(self) -> Mapping[str, Sequence[tuple[str, float]]]:
+        """Who reads how many elements of each buffer, where every Func is computed once."""
+        found: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
+        for body in self.root.bodies:
+            for buffer, count in body.loaded.items():
+                if func_of(buffer) != body.stage.func:
+                    found[buffer].append((body.stage.func, count))
         return found
 
     @cached_property

@@ -6,8 +6,9 @@ fault is about decides whether it is said; whether a change helps, only lowering
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 from hltune.lowered import operations
 from hltune.lowered.account import Body
@@ -35,7 +36,11 @@ _IDLE = 0.2
 """Share of the cores' time that waits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+Remedy = Callable[[], Iterator[Schedule]]
+"""Makes schedules without a fault, perhaps."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fault:
     """Something that costs time.
 
@@ -44,7 +49,7 @@ class Fault:
         stage: whose.
         seconds: of T0, that it is about.
         text: what is wrong, to be read after the name of the stage.
-        changes: schedules without it, perhaps.
+        remedy: makes its `changes`.
         price: it may be worth it, and is one only if a change is predicted to help.
     """
 
@@ -52,8 +57,13 @@ class Fault:
     stage: Stage
     seconds: float
     text: str
-    changes: tuple[Schedule, ...]
+    remedy: Remedy = field(repr=False, compare=False)
     price: bool = False
+
+    @cached_property
+    def changes(self) -> tuple[Schedule, ...]:
+        """Schedules without it, perhaps. They take time to make, and of many a fault nobody wants to know them."""
+        return tuple(self.remedy())
 
 
 def faults(case: Case) -> list[Fault]:
@@ -75,7 +85,7 @@ def _scalar(case: Case) -> Iterator[Fault]:
                 stage=stage,
                 seconds=seconds,
                 text=f"computes one element at a time{why}",
-                changes=tuple(remedies.vectorised(case.patient, stage, plain[0].element_bytes)),
+                remedy=partial(remedies.vectorised, case.patient, stage, plain[0].element_bytes),
             )
 
 
@@ -94,33 +104,40 @@ def _recomputed(case: Case) -> Iterator[Fault]:
         if isinstance(place, ComputeRoot):  # loops that are rounded up
             continue
         if place is None:  # an update that no directive places is computed in the innermost loop of its consumer
-            changes = remedies.computed(case.patient, stage.func, bodies[0].element_bytes)
+            remedy = partial(remedies.computed, case.patient, stage.func, bodies[0].element_bytes)
         else:
-            changes = remedies.further_out(case.patient, stage.func)
+            remedy = partial(remedies.further_out, case.patient, stage.func)
         yield Fault(
             kind="recomputed",
             stage=stage,
             seconds=sum(each.seconds for each in bodies) * (1.0 - needed / points),
             text=f"computes each point {points / needed:.1f} times: compute it further out, or let it slide",
-            changes=tuple(changes),
+            remedy=remedy,
         )
 
 
 def _rounded(case: Case) -> Iterator[Fault]:
-    """Of what is computed once, in full: more points than that are those of loops that are rounded up."""
-    for stage, bodies, root in _beside_root(case):
-        needed, points = (sum(each.features["points"] for each in some) for some in (root, bodies))
-        once = stage.func in case.patient.view.outputs or isinstance(case.patient.place(stage.func), ComputeRoot)
-        if not once or not needed or points < _ROUNDED * needed or not any(each.vector for each in bodies):
-            continue
+    for stage, bodies, times in _rounded_up(case):
         yield Fault(
             kind="rounded",
             stage=stage,
-            seconds=sum(each.seconds for each in bodies) * (1.0 - needed / points),
-            text=f"computes {points / needed:.1f} elements for each that is needed, for its vectors, or splits, are"
+            seconds=sum(each.seconds for each in bodies) * (1.0 - 1.0 / times),
+            text=f"computes {times:.1f} elements for each that is needed, for its vectors, or splits, are"
             " wider than what they go along: vectorise by fewer lanes, or along a longer dimension",
-            changes=tuple(remedies.revectorised(case.patient, stage, bodies[0].element_bytes)),
+            remedy=partial(remedies.revectorised, case.patient, stage, bodies[0].element_bytes),
         )
+
+
+def _rounded_up(case: Case) -> Iterator[tuple[Stage, list[Body], float]]:
+    """Stages that are computed once, in full, and how many points of each for one that is needed.
+
+    More than one are those of loops that are rounded up.
+    """
+    for stage, bodies, root in _beside_root(case):
+        needed, points = (sum(each.features["points"] for each in some) for some in (root, bodies))
+        once = stage.func in case.patient.view.outputs or isinstance(case.patient.place(stage.func), ComputeRoot)
+        if once and needed and points >= _ROUNDED * needed and any(each.vector for each in bodies):
+            yield stage, bodies, points / needed
 
 
 def _beside_root(case: Case) -> Iterator[tuple[Stage, list[Body], list[Body]]]:
@@ -148,18 +165,18 @@ def _inlined(case: Case) -> Iterator[Fault]:
             stage=Stage(func.name),
             seconds=case.computing[func.name] * (1.0 - 1.0 / repeats),
             text=f"is inlined where each of its values is needed {repeats:.0f} times: compute it once",
-            changes=tuple(remedies.computed(case.patient, func.name, bodies[0].element_bytes)),
+            remedy=partial(remedies.computed, case.patient, func.name, bodies[0].element_bytes),
             price=True,
         )
 
 
 def _computes(body: Body) -> bool:
-    """It does more than to copy."""
-    return any(body.features[name] for name in operations.NAMES if name != operations.INDEX)
+    """It does more than to copy: what finds an address is not counted, unless data decides it."""
+    return any(body.features[name] for name in operations.NAMES)
 
 
 def _scattered(case: Case) -> Iterator[Fault]:
-    rounded = {each.stage for each in _rounded(case)}  # most of whose lanes are of no use, wherever they lie
+    rounded = {stage for stage, _, _ in _rounded_up(case)}  # most of whose lanes are of no use, wherever they lie
     for stage, bodies in case.stages.items():
         if stage in rounded:
             continue
@@ -169,23 +186,27 @@ def _scattered(case: Case) -> Iterator[Fault]:
         told = _unclamped if all(each.clamped for each in slow) else _dense
         if all(each.by_data for each in slow):
             told = _by_data
-        text, changes = told(case, stage, slow)
+        text, remedy = told(case, stage, slow)
         yield Fault(
             kind="scattered",
             stage=stage,
             seconds=sum(each.terms["scattered"] for each in slow),
             text=text,
-            changes=tuple(changes),
+            remedy=remedy,
         )
 
 
-def _dense(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Iterable[Schedule]]:
-    changes = list(remedies.revectorised(case.patient, stage, slow[0].element_bytes))
-    for func in {func for each in slow for func in (*each.loaded, stage.func)} & case.funcs:
-        changes += remedies.stored_otherwise(case.patient, func)
+def _dense(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Remedy]:
     tables = _tables(slow)
     but = f", though {tables} will be loaded so in any case, for data decides where" if tables else ""
-    return f"{_LANE_BY_LANE}: vectorise along what is dense in memory{but}", changes
+    return f"{_LANE_BY_LANE}: vectorise along what is dense in memory{but}", partial(_along_memory, case, stage, slow)
+
+
+def _along_memory(case: Case, stage: Stage, slow: Sequence[Body]) -> Iterator[Schedule]:
+    """Vectors of another dimension, or another one innermost in memory."""
+    yield from remedies.revectorised(case.patient, stage, slow[0].element_bytes)
+    for func in sorted(case.funcs & {stage.func}.union(*(each.reads for each in slow))):
+        yield from remedies.stored_otherwise(case.patient, func)
 
 
 def _tables(slow: Sequence[Body]) -> str:
@@ -193,26 +214,30 @@ def _tables(slow: Sequence[Body]) -> str:
     return " and ".join(sorted({func for each in slow for func in each.gathered}))
 
 
-def _by_data(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Iterable[Schedule]]:
+def _by_data(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Remedy]:
     """No order of loops, or in memory, brings lanes side by side."""
-    changes = remedies.revectorised(case.patient, stage, slow[0].element_bytes)
+    remedy = partial(remedies.revectorised, case.patient, stage, slow[0].element_bytes)
     if tables := _tables(slow):
         text = f"gathers from {tables}: data decides where each lane loads"
-        return f"{text}. A smaller table, or one of narrower elements, may help", changes
-    return "scatters its vectors lane by lane: data decides where each lane stores", changes
+        return f"{text}. A smaller table, or one of narrower elements, may help", remedy
+    return "scatters its vectors lane by lane: data decides where each lane stores", remedy
 
 
-def _unclamped(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Iterable[Schedule]]:
-    """Lanes are side by side but for the ends of loops: these get code of their own, or the loads a Func of theirs."""
+def _unclamped(case: Case, stage: Stage, slow: Sequence[Body]) -> tuple[str, Remedy]:
+    """Lanes are side by side but for the ends of loops."""
+    text = ", for each lane's index is clamped: leave that to the ends of the loops, or to a buffer with a border"
+    return f"{_LANE_BY_LANE}{text}", partial(_with_ends_apart, case, stage, slow)
+
+
+def _with_ends_apart(case: Case, stage: Stage, slow: Sequence[Body]) -> Iterator[Schedule]:
+    """The ends of loops get code of their own, or what is loaded there a Func of its own."""
     around = {stage, *(level.stage for each in slow for level in each.levels)}
-    changes = list(remedies.partitioned(case.patient, around))
+    yield from remedies.partitioned(case.patient, around)
     for func in case.spec.funcs:
         bodies = case.root.of(func.name)
         inlined = func.name not in case.funcs and stage.func in case.patient.placed_consumers(func.name)
         if inlined and bodies and not any(map(_computes, bodies)):
-            changes += remedies.computed(case.patient, func.name, bodies[0].element_bytes)
-    text = ", for each lane's index is clamped: leave that to the ends of the loops, or to a buffer with a border"
-    return f"{_LANE_BY_LANE}{text}", changes
+            yield from remedies.computed(case.patient, func.name, bodies[0].element_bytes)
 
 
 def _pages(case: Case) -> Iterator[Fault]:
@@ -245,7 +270,7 @@ def _waiting(
                 stage=stage,
                 seconds=seconds,
                 text=text,
-                changes=tuple(remedies.brought_inside(case.patient, stage, factors, unrolled=unrolled)),
+                remedy=partial(remedies.brought_inside, case.patient, stage, factors, unrolled=unrolled),
             )
 
 
@@ -262,7 +287,7 @@ def _idle(case: Case) -> Iterator[Fault]:
             stage=stage,
             seconds=sum(each.seconds for each in bodies) * idle,
             text=f"{text}{_in_more_parts(case, bodies)}",
-            changes=tuple(remedies.parallel(case.patient, _outermost(body))),
+            remedy=partial(remedies.parallel, case.patient, _outermost(body)),
         )
 
 
@@ -291,7 +316,7 @@ def _memory(case: Case) -> Iterator[Fault]:
     for func, largest in case.sizes.items():
         if cache_of(largest, case.caches[:2]) or not isinstance(case.patient.place(func), ComputeRoot):
             continue
-        bodies = [each for each in case.account.bodies if func in (each.stage.func, *each.loaded)]
+        bodies = [each for each in case.account.bodies if func in (each.stage.func, *each.reads)]
         share = case.taken[func].bytes / heap if func in case.taken else 0.0
         yield Fault(
             kind="memory",
@@ -300,7 +325,7 @@ def _memory(case: Case) -> Iterator[Fault]:
             + case.account.terms["faults"] * share,
             text=f"goes through {cache_of(largest, case.caches) or 'memory'}, {size(largest)} written and read "
             "again: compute it for a part of its consumer at a time",
-            changes=tuple(remedies.further_in(case.patient, func)),
+            remedy=partial(remedies.further_in, case.patient, func),
         )
 
 
@@ -310,15 +335,15 @@ def _allocations(case: Case) -> Iterator[Fault]:
     for func, each in taken.items():
         small = each.largest <= LARGEST_ON_STACK
         advice = "use the stack, or take it once further out" if small else "take it once further out"
-        changes = [*remedies.fewer_allocations(case.patient, func, small=small)]
+        remedy = partial(remedies.fewer_allocations, case.patient, func, small=small)
         if not small and isinstance(case.patient.place(func), ComputeRoot):
-            advice, changes = "compute less of it at a time", [*remedies.further_in(case.patient, func)]
+            advice, remedy = "compute less of it at a time", partial(remedies.further_in, case.patient, func)
         yield Fault(
             kind="allocations",
             stage=Stage(func),
             seconds=terms["allocations"] * each.runs / runs + terms["heap_bytes"] * each.bytes / total,
             text=f"takes memory from the heap {_times(each.runs)}, {size(each.bytes)} in all: {advice}",
-            changes=tuple(changes),
+            remedy=remedy,
         )
 
 
@@ -336,7 +361,7 @@ def _launches(case: Case) -> Iterator[Fault]:
             stage=stage,
             seconds=case.account.terms["launches"] * min(1.0, entries / max(1.0, case.account.launches)),
             text=f"starts its threads {entries:,.0f} times: parallelise a loop further out",
-            changes=tuple(remedies.fewer_launches(case.patient, stage, _outermost(body))),
+            remedy=partial(remedies.fewer_launches, case.patient, stage, _outermost(body)),
         )
 
 

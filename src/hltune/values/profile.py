@@ -30,7 +30,7 @@ class Profile:
     Attributes:
         seconds: median of a run, with the profiler at work.
         runs: how many there were.
-        parts: Funcs by the names that `PipelineSpec.funcs` gives them, and what else takes time.
+        parts: Funcs by the names that the schedule has for them, and what else takes time.
         threads: mean number of threads that were at work.
         heap_peak_bytes: most that was taken from the heap at a time.
         allocations: buffers that a run takes from the heap.

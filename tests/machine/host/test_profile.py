@@ -10,7 +10,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.profile import Profile
-from tests.machine.opened import opened
+from tests.machine.opened import load, opened
 
 PARALLEL = """\
 sharp
@@ -37,7 +37,7 @@ sharp
 
 
 def test_samples_of_all_runs_are_added() -> None:
-    profile = profile_of([PARALLEL, SERIAL, UNSEEN])
+    profile = profile_of([PARALLEL, SERIAL, UNSEEN], {})
     assert isinstance(profile, Profile)
     parts = {part.name: part for part in profile.parts}
     assert {name: part.samples for name, part in parts.items()} == {
@@ -54,9 +54,16 @@ def test_samples_of_all_runs_are_added() -> None:
     assert (profile.seconds, profile.runs, profile.heap_peak_bytes) == (pytest.approx(5e-3), 3, 12288)
 
 
+def test_funcs_have_their_names_in_the_schedule() -> None:
+    profile = profile_of([PARALLEL], {"rows$1": "part"})
+    assert isinstance(profile, Profile)
+    names = [part.name for part in profile.parts]
+    assert names == ["waiting for parallel tasks to finish", "halide_malloc", "sharp", "part"]
+
+
 def test_what_is_no_report_is_a_failure() -> None:
     for reports in ([], ["nonsense\n"]):
-        failure = profile_of(reports)
+        failure = profile_of(reports, {})
         assert isinstance(failure, Failure) and "has not reported" in failure.message
 
 
@@ -70,6 +77,15 @@ def test_a_func_that_does_all_the_work_has_all_the_time(blur: PipelineSpec, host
     assert {"rows", "blurred"} <= parts.keys() and profile.samples > 50
     assert profile.share(parts["rows"]) + profile.share(parts["blurred"]) > 0.8
     assert parts["rows"].heap_peak_bytes >= 256 * 130 * 2
+
+
+def test_what_an_rfactor_makes_is_called_as_in_the_schedule(host: TargetInfo) -> None:
+    sums = load("columns", host)
+    schedule = parse_schedule("part = sums.update(0).rfactor({{r_y, u}}); part.compute_root();", sums.funcs)
+    with opened(sums, host) as session:
+        profile = session.profile(schedule, seconds=0.1)
+    assert isinstance(profile, Profile)
+    assert {"part", "sums"} <= {part.name for part in profile.parts}
 
 
 def test_a_schedule_that_fails_is_a_failure(blur: PipelineSpec, host: TargetInfo) -> None:

@@ -6,10 +6,11 @@ import resource
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from hltune.machine.hexagon.options import emulator_options
@@ -73,10 +74,15 @@ class Run(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """What the harness wrote, and what the emulator printed."""
+    """What the harness wrote, and what the emulator printed.
+
+    Attributes:
+        funcs: see `hltune.schedule.apply.called_otherwise`.
+    """
 
     result: Result
     log: str
+    funcs: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +104,7 @@ class EmulatorJob:
         with tempfile.TemporaryDirectory(dir=process.scratch) as scratch:
             candidate, program = Path(scratch, "candidate.o"), Path(scratch, "candidate.elf")
             try:
-                self._compile(process, schedule, candidate)
+                funcs = self._compile(process, schedule, candidate)
             except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's
                 return Failure.of("compile", error)
             process.enter("link", timeout_s=_LINK_S)
@@ -111,7 +117,7 @@ class EmulatorJob:
             for run in others:
                 if isinstance(outcome, Ran):
                     outcome = self._run(process, program, run)
-        return outcome
+        return outcome._replace(funcs=funcs) if isinstance(outcome, Ran) else outcome
 
     @property
     def link_flags(self) -> Sequence[str]:
@@ -132,17 +138,19 @@ class EmulatorJob:
         """Of processor time."""
         return run.slowdown * min(self.options.run_timeout_s, _LONGEST_RUN_S)
 
-    def _compile(self, process: Process, schedule: Schedule, path: Path) -> None:
+    def _compile(self, process: Process, schedule: Schedule, path: Path) -> Mapping[str, str]:
+        """Writes the code, and returns how the schedule calls what is called otherwise in it."""
         import halide as hl  # the parent handles jobs without it
 
         from hltune.pipeline.build import build
-        from hltune.schedule.apply import apply_schedule
+        from hltune.schedule.apply import apply_schedule, called_otherwise
 
         process.enter("compile", timeout_s=self.options.compile_timeout_s, one_thread=True)
         built = build(self.spec, schedule.base)
-        apply_schedule(built, self.spec, schedule)
+        funcs = called_otherwise(apply_schedule(built, self.spec, schedule))
         outputs = {hl.OutputFileType.object: str(path)}
         built.pipeline.compile_to(outputs, built.arguments, _ENTRY, hl.Target(self.target))
+        return funcs
 
     def _run(self, process: Process, program: Path, run: Run) -> Ran | Failure:
         process.enter(self._run_stage, timeout_s=_PATIENCE * self._limit_s(run))

@@ -5,11 +5,12 @@ feature adds to the code is counted as well. See `profiler/`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hltune.machine.hexagon.jobs import EmulatorJob, Run
 from hltune.machine.hexagon.toolchain import Profiler
+from hltune.pipeline.serialized import plain_name
 from hltune.runtime.worker import Process
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.profile import Part, Profile
@@ -41,7 +42,7 @@ class ProfileJob(EmulatorJob):
     def run(self, process: Process) -> Profile | Failure:
         """Runs in a worker."""
         ran = replace(self, target=f"{self.target}-{_FEATURE}").attempt(process, self.schedule)
-        return ran if isinstance(ran, Failure) else self._profile(ran.log)
+        return ran if isinstance(ran, Failure) else self._profile(ran.log, ran.funcs)
 
     @property
     def link_flags(self) -> Sequence[str]:
@@ -55,7 +56,7 @@ class ProfileJob(EmulatorJob):
         plugin = f"{profiler.plugin},base={_BASE:#x},profiled={_PROFILED:#x}"
         return (Run((str(profiler.emulator), "-B", f"{_BASE:#x}", "-plugin", plugin), _SLOWDOWN),)
 
-    def _profile(self, log: str) -> Profile:
+    def _profile(self, log: str, called: Mapping[str, str]) -> Profile:
         head, funcs = _HEAD.search(log), [*_FUNC.finditer(log)]
         if head is None or len(funcs) != int(head["funcs"]):
             raise HltuneError("the emulator's profiling plug-in said nothing", found=log.strip()[-300:])
@@ -63,7 +64,7 @@ class ProfileJob(EmulatorJob):
         return Profile(
             seconds=packets / self.packets_per_s,
             runs=1,
-            parts=tuple(_part(each) for each in funcs if int(each["packets"]) or int(each["allocations"])),
+            parts=tuple(_part(each, called) for each in funcs if int(each["packets"]) or int(each["allocations"])),
             threads=1.0,
             heap_peak_bytes=int(head["heap"]),
             allocations=float(sum(int(each["allocations"]) for each in funcs)),
@@ -71,9 +72,9 @@ class ProfileJob(EmulatorJob):
         )
 
 
-def _part(match: re.Match[str]) -> Part:
+def _part(match: re.Match[str], called: Mapping[str, str]) -> Part:
     return Part(
-        name=match["name"].replace("$", "_"),
+        name=called.get(match["name"], plain_name(match["name"])),
         samples=int(match["packets"]),
         threads=1.0,
         heap_peak_bytes=int(match["heap"]),

@@ -10,7 +10,7 @@ import ctypes
 import re
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task, compile_task
 from hltune.pipeline.jit_handlers import use_handlers
+from hltune.pipeline.serialized import plain_name
 from hltune.runtime.worker import Process
 from hltune.values.errors import Failure, InputError
 from hltune.values.profile import Part, Profile
@@ -76,7 +77,7 @@ class ProfileJob:
             reports = process.on_main_thread(lambda: self._reports(compiled.call, texts))
         except (InputError, hl.HalideError) as error:
             return Failure.of(process.stage, error)
-        return profile_of(reports)
+        return profile_of(reports, compiled.funcs)
 
     def _reports(self, call: Any, texts: list[str]) -> list[str]:
         reports: list[str] = []
@@ -106,8 +107,12 @@ class _Sum:
         self.stack = max(self.stack, int(match["stack"] or 0))
 
 
-def profile_of(reports: Sequence[str]) -> Profile | Failure:
-    """The profile that reports on single runs add up to; a Failure if they are none."""
+def profile_of(reports: Sequence[str], funcs: Mapping[str, str]) -> Profile | Failure:
+    """The profile that reports on single runs add up to; a Failure if they are none.
+
+    Args:
+        funcs: see `hltune.schedule.apply.called_otherwise`.
+    """
     heads = [_HEAD.search(report) for report in reports]
     found = [(head, report) for head, report in zip(heads, reports, strict=True) if head is not None]
     if not found:
@@ -122,7 +127,7 @@ def profile_of(reports: Sequence[str]) -> Profile | Failure:
     return Profile(
         seconds=statistics.median(float(head["total"]) * 1e-3 / int(head["runs"]) for head, _ in found),
         runs=runs,
-        parts=tuple(_part(name, each, runs) for name, each in sums.items()),
+        parts=tuple(_part(funcs.get(name, plain_name(name)), each, runs) for name, each in sums.items()),
         threads=sum(each.threads for each in sums.values()) / max(1, samples),
         heap_peak_bytes=max(int(head["peak"]) for head, _ in found),
         allocations=sum(int(head["allocations"]) for head, _ in found) / runs,
@@ -131,7 +136,7 @@ def profile_of(reports: Sequence[str]) -> Profile | Failure:
 
 def _part(name: str, found: _Sum, runs: int) -> Part:
     return Part(
-        name=name.replace("$", "_"),
+        name=name,
         samples=found.samples,
         threads=found.threads / max(1, found.samples),
         heap_peak_bytes=found.peak,

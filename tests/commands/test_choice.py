@@ -121,7 +121,8 @@ def test_a_file_goes_before_an_id(measured: Workspace, tmp_path: Path, monkeypat
 )
 def test_what_is_no_id_of_this_pipeline_is_answered_with_where_ids_are(measured: Workspace, asked: str) -> None:
     """Of another pipeline, too short, or unknown."""
-    with pytest.raises(InputError, match=r"no such schedule(.|\n)*`hltune compare` with the same(.|\n)*hltune samples best blur"):
+    told = r"no such schedule(.|\n)*`hltune compare` with the same(.|\n)*hltune samples best blur"
+    with pytest.raises(InputError, match=told):
         choose(SUBJECT, [asked], measured, HOST, SILENT)
 
 

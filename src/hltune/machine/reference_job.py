@@ -16,14 +16,13 @@ from hltune.machine.bounds import compiled_key
 from hltune.machine.doubts import little_shown, unconfirmed
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
+from hltune.machine.outputs import Outputs
 from hltune.machine.remembered import Known, Remembered, digest
 from hltune.machine.runs import Folders, Ran
 from hltune.machine.sensitivity import Variant, fast_variant, in_another_order, moved_inputs, other_floats
 from hltune.machine.task import NumPyReference, Task, compile_code, with_buffers
-from hltune.machine.tolerance import Tolerance, exact, limited, measured
 from hltune.machine.verify import COMPILE_RATIO, Verification, differences, limited_by, usual, write_tolerances
-from hltune.pipeline.images import Array
-from hltune.pipeline.operations import forecast, has_undefined, rounded_outputs
+from hltune.pipeline.operations import forecast, has_undefined
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.documents import convert
@@ -103,10 +102,12 @@ class ReferenceJob:
         confirmed_by = self._check_numpy(process, reference) or (
             pair[1].variant.name if pair and not self.single else None
         )
-        others = [each for each in runs if each is not reference and self._agree(reference.outputs, each.outputs)]
+        others = [
+            each for each in runs if each is not reference and self._outputs.agree(reference.outputs, each.outputs)
+        ]
         self._check_repeats(process, min([reference, *others], key=lambda each: each.run_s))
         whole = confirmed_by is not None
-        if any(self._measured):
+        if any(self._outputs.measured):
             more, all_known = self._variants(process, min([reference, *others], key=lambda each: each.run_s))
             others, whole = others + more, whole and all_known
         names = [each.variant.name for each in (*runs, *others)]
@@ -114,7 +115,7 @@ class ReferenceJob:
         verification = Verification(
             reference=reference.variant.name,
             confirmed_by=confirmed_by,
-            outputs=tuple(self._tolerance(number, reference, others) for number in range(len(self._names))),
+            outputs=tuple(self._outputs.tolerances(reference, others)),
             notes=tuple(self._doubts(reference, runs, confirmed_by)),
             compile_s=reference.compile_s,
             run_s=min(each.run_s for each in (reference, *runs)),
@@ -136,7 +137,7 @@ class ReferenceJob:
         if confirmed_by is None and not self.single:
             differ = [each.variant.name for each in runs if each is not reference]
             yield unconfirmed(self.task.spec, reference.variant.name, differ)
-        for name, output in zip(self._names, reference.outputs, strict=True):
+        for name, output in zip(self._outputs.names, reference.outputs, strict=True):
             yield from little_shown(self.task.spec, name, output)
 
     def _write(self, reference: Ran, verification: Verification) -> None:
@@ -183,35 +184,8 @@ class ReferenceJob:
         return Folders(self.directory)
 
     @cached_property
-    def _names(self) -> list[str]:
-        return self.task.spec.output_names
-
-    @cached_property
-    def _dtypes(self) -> list[str]:
-        return [dtype for output in self.task.spec.outputs for dtype in output.dtypes]
-
-    @cached_property
-    def _origins(self) -> list[tuple[int, ...]]:
-        """Per expected output, the coordinates of its first element."""
-        return [tuple(least for least, _ in each.estimate) for each in self.task.spec.outputs for _ in each.dtypes]
-
-    @cached_property
-    def _rounded(self) -> list[bool]:
-        """Per expected output, whether floats take part."""
-        flags = zip(rounded_outputs(self.task.spec), self._dtypes, strict=True)
-        return [flag or dtype.startswith("float") for flag, dtype in flags]
-
-    @cached_property
-    def _measured(self) -> list[bool]:
-        """Per expected output, whether its tolerance is measured, or what is near zero for the user's."""
-        pairs = zip(self._dtypes, self._rounded, strict=True)
-        return [flag and (dtype.startswith("float") or self._overruled(dtype) is None) for dtype, flag in pairs]
-
-    def _overruled(self, dtype: str) -> float | None:
-        """The user's limit; truths have none, for nothing lies between them."""
-        if dtype == "bool":
-            return None
-        return self.options.tolerance if dtype.startswith("float") else self.options.integer_tolerance
+    def _outputs(self) -> Outputs:
+        return Outputs(self.task.spec, self.options)
 
     def _references(self, process: Process) -> list[Ran]:
         """Runs schedules, the cheapest first, until two agree."""
@@ -249,7 +223,7 @@ class ReferenceJob:
         folders = self._folders
         if folders.failure(variant.name) is not None:
             return None
-        if (known := folders.load(variant, len(self._names))) is not None:
+        if (known := folders.load(variant, len(self._outputs.names))) is not None:
             return known
         folders.begin(variant.name)
         task = replace(self.task, schedule=variant.schedule, target=variant.target)
@@ -272,7 +246,7 @@ class ReferenceJob:
             return None
         finally:
             folders.end()
-        return folders.load(variant, len(self._names))
+        return folders.load(variant, len(self._outputs.names))
 
     def _reference(self, process: Process, variant: Variant, fastest: Ran | None) -> Ran | None:
         """`_run` of what is needed; raises `Refused` where there is no room for its outputs."""
@@ -304,13 +278,8 @@ class ReferenceJob:
         """Two that agree; what needs no second one agrees with itself."""
         if runs and (self.single or self.numpy_reference is not None):
             return runs[0], runs[0]
-        return next((pair for pair in combinations(runs, 2) if self._agree(*(each.outputs for each in pair))), None)
-
-    def _agree(self, one: Sequence[Array], other: Sequence[Array]) -> bool:
-        each = zip(self._names, self._rounded, one, other, strict=True)
-        return all(
-            not measured(name, ours, [("", theirs)]).chaotic if rounded else np.array_equal(ours, theirs)
-            for name, rounded, ours, theirs in each
+        return next(
+            (pair for pair in combinations(runs, 2) if self._outputs.agree(*(each.outputs for each in pair))), None
         )
 
     def _variants(self, process: Process, base: Ran) -> tuple[list[Ran], bool]:
@@ -322,7 +291,7 @@ class ReferenceJob:
         found: list[Ran] = []
         whole = True
         for variant in self._in_order(base, found):
-            if found and self._chaotic(base, found[-1]):
+            if found and self._outputs.chaotic(base, found[-1]):
                 break
             ran = None
             if time.monotonic() < end_s:
@@ -347,7 +316,7 @@ class ReferenceJob:
         at_once = base.run_s > base.compile_s
         if at_once:
             yield fast
-        agreeing = [each for each in found if self._agree(base.outputs, each.outputs)]
+        agreeing = [each for each in found if self._outputs.agree(base.outputs, each.outputs)]
         schedule = min([base, *agreeing], key=lambda each: each.run_s).variant.schedule
         if not self.strict:
             yield from other_floats(self.task.spec, schedule, self.task.target)
@@ -355,10 +324,6 @@ class ReferenceJob:
                 yield turned
         if not at_once:
             yield fast
-
-    def _chaotic(self, base: Ran, other: Ran) -> bool:
-        numbers = [number for number, flag in enumerate(self._measured) if flag]
-        return all(self._tolerance(number, base, [other]).chaotic for number in numbers)
 
     def _check_numpy(self, process: Process, reference: Ran) -> str | None:
         if self.numpy_reference is None:
@@ -369,7 +334,7 @@ class ReferenceJob:
         pairs = zip(spec.inputs, arrays, strict=True)
         images = {argument.name: value for argument, value in pairs if isinstance(value, np.ndarray)}
         expected = self.numpy_reference(images)
-        tolerances = [usual(name, array) for name, array in zip(self._names, expected, strict=True)]
+        tolerances = [usual(name, array) for name, array in zip(self._outputs.names, expected, strict=True)]
         wrong = differences(reference.outputs, expected, tolerances)
         if wrong:
             raise HltuneError(f"the default schedule disagrees with the NumPy reference: {wrong}", where=spec.name)
@@ -390,7 +355,7 @@ class ReferenceJob:
         process.on_main_thread(compiled.call)
         first = tuple(output.copy() for output in compiled.outputs)
         process.on_main_thread(compiled.call)
-        if not self._agree(first, compiled.outputs):
+        if not self._outputs.agree(first, compiled.outputs):
             raise InputError(
                 "the pipeline changes what its output contained before, and so computes something else with each call",
                 where=spec.name,
@@ -399,22 +364,6 @@ class ReferenceJob:
                 todo="read the former contents from an image: another hl.ImageParam in place of hl.undef. "
                 "In your program both may be the same memory if each element is read where it is written",
             )
-
-    def _tolerance(self, number: int, reference: Ran, others: Sequence[Ran]) -> Tolerance:
-        return replace(self._limits_of(number, reference, others), origin=self._origins[number])
-
-    def _limits_of(self, number: int, reference: Ran, others: Sequence[Ran]) -> Tolerance:
-        name, expected = self._names[number], reference.outputs[number]
-        most = self._overruled(self._dtypes[number])
-        if most is not None:
-            is_float = expected.dtype.kind == "f"
-            text = f"a relative {most:.2g}" if is_float else f"off by {most:.0f} at most"
-            reason = "--tolerance" if is_float else "--integer-tolerance"
-            variants = [each.outputs[number] for each in others]
-            return limited(name, expected, most, text=text, reason=reason, variants=variants)
-        if not self._rounded[number]:
-            return exact(name, expected)
-        return measured(name, expected, [(each.variant.name, each.outputs[number]) for each in others])
 
 
 def _code(process: Process, task: Task) -> dict[tuple[str, Schedule], _Code]:

@@ -15,6 +15,7 @@ from hltune.lowered.evaluate import Names, Sizes, row
 from hltune.lowered.operations import CLASSES
 from hltune.lowered.parse import parse_lowered
 from hltune.lowered.tree import Bind, Expression, Name, Number, Type
+from hltune.pipeline.build import expression_text
 
 POINTS = 19
 _OF_FLOATS = re.compile(r"(\w+)_f(?:16|32|64)")
@@ -110,7 +111,7 @@ _NEVER_WRITTEN = {
 
 def parsed(expression: hl.Expr) -> Expression:
     """As Halide prints it."""
-    (bound,) = parse_lowered(f"let it = {expression}\n").statements
+    (bound,) = parse_lowered(f"let it = {expression_text(expression)}\n").statements
     assert isinstance(bound, Bind)
     return bound.value
 
@@ -141,7 +142,7 @@ def test_values_are_those_of_halide(name: str, computed: Mapping[str, np.ndarray
 
 
 def test_all_calls_are_tried_that_can_be_written() -> None:
-    written = set(re.findall(r"\w+", " ".join(map(str, EXPRESSIONS.values()))))
+    written = set(re.findall(r"\w+", " ".join(map(expression_text, EXPRESSIONS.values()))))
     of_float32 = {name for name in CALLS if not re.fullmatch(r"\w+_f(16|64)", name)}
     assert of_float32 - written == _NEVER_WRITTEN
 
@@ -152,7 +153,7 @@ def test_the_table_has_no_names_that_halide_has_not() -> None:
     known = set(re.findall(r"^ *(\w+),", intrinsics, re.MULTILINE))
     assert {name for name in CALLS if not _OF_FLOATS.fullmatch(name)} - {"select"} <= known
     strict = {name for name in known if name.startswith("strict_")}
-    text = " ".join(str(EXPRESSIONS[name]) for name in ("strict", "strict comparison"))
+    text = " ".join(expression_text(EXPRESSIONS[name]) for name in ("strict", "strict comparison"))
     assert strict == set(re.findall(r"strict_\w+", text))
 
 

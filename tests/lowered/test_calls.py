@@ -45,7 +45,7 @@ def test_where_a_parameter_decides_is_known() -> None:
     output[x, y] = image[tuple(hl.clamp(hl.i32(hl.round(each)), 0, SIZE - 1) for each in (across, down))]
     arguments = [
         BufferArgument(name="image", dtype="uint8", estimate=((0, SIZE), (0, SIZE))),
-        ScalarArgument(name="angle", dtype="float32", estimate=0.02),
+        ScalarArgument(name="angle", dtype="float32", estimate=1 / 64),
     ]
     body = heaviest(account_of(output, arguments, "OUTPUT.vectorize(x, 8);"))
     assert body.features["load gather"] and not body.by_data and not body.gathered

@@ -241,14 +241,7 @@ CALLS: Mapping[str, Operation] = {
     "round": Operation("cast", np.rint),
     **_of_floats("cast", (("floor", np.floor), ("ceil", np.ceil), ("trunc", np.trunc))),
     **_of_floats("select", (("is_nan", np.isnan), ("is_inf", np.isinf), ("is_finite", np.isfinite))),
-    **_of_floats(
-        "divide",
-        (
-            ("sqrt", np.sqrt),
-            ("fast_inverse", _inverse),
-            ("fast_inverse_sqrt", _inverse_root),
-        ),
-    ),
+    **_of_floats("divide", (("sqrt", np.sqrt), ("fast_inverse", _inverse), ("fast_inverse_sqrt", _inverse_root))),
     **_of_floats(
         "math",
         (

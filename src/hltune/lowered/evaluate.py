@@ -21,21 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hltune.lowered.arithmetic import CALLS, OPERATORS, as_operator
-from hltune.lowered.tree import (
-    INT,
-    Binary,
-    Broadcast,
-    Call,
-    Cast,
-    Expression,
-    Let,
-    Load,
-    Name,
-    Not,
-    Number,
-    Ramp,
-    Text,
-)
+from hltune.lowered.tree import INT, Binary, Broadcast, Call, Cast, Expression, Let, Load, Name, Not, Number, Ramp, Text
 from hltune.pipeline.layout import Dimension
 
 SAMPLES = 32

@@ -90,10 +90,8 @@ def _second(_: Any, value: Any) -> Any:
 
 def _mux(number: Any, *values: Any) -> Any:
     """The value of that number; the last one, of a number that none has."""
-    found = values[-1]
-    for each, value in reversed([*enumerate(values[:-1])]):
-        found = np.where(np.equal(number, each), value, found)
-    return found
+    *numbered, last = values
+    return np.select([np.equal(number, each) for each in range(len(numbered))], numbered, last)
 
 
 def _distance(left: Any, right: Any) -> Any:

@@ -128,7 +128,7 @@ def computed() -> Mapping[str, np.ndarray]:
     return {name: np.array(each) for name, each in zip(EXPRESSIONS, found, strict=True)}
 
 
-@pytest.mark.parametrize("name", EXPRESSIONS)
+@pytest.mark.parametrize("name", [name for name in EXPRESSIONS if name not in CALLS or CALLS[name].value])
 def test_values_are_those_of_halide(name: str, computed: Mapping[str, np.ndarray]) -> None:
     names = Names(Sizes(buffers={}, scalars={}), depth=1)
     names.enter("x", 0, 0, POINTS)

@@ -26,12 +26,12 @@ class Operation:
 
     Attributes:
         cost: one of `hltune.lowered.operations.CLASSES`; None if there is no code for it.
-        value: the same for NumPy's arrays, and for plain numbers; None if it is not evaluated, see `CALLS`.
+        value: the same for NumPy's arrays, and for plain numbers; None if nobody knows.
         typed: `value` is told the type of its result first.
     """
 
     cost: str | None
-    value: Callable[..., Any] | None
+    value: Callable[..., Any]
     typed: bool = False
 
 
@@ -78,6 +78,10 @@ def _inverse_root(value: Any) -> Any:
 
 def _is_float(value: Any) -> bool:
     return np.asarray(value).dtype.kind == "f"
+
+
+def unknown(*_: Any) -> None:
+    """Of calls that are not evaluated."""
 
 
 def _first(value: Any, *_: Any) -> Any:
@@ -210,8 +214,8 @@ CALLS: Mapping[str, Operation] = {
     "shift_right": Operation("add", np.right_shift),
     "rounding_shift_left": Operation("add", _shifted),
     "rounding_shift_right": Operation("add", _shifted_right),
-    "widening_shift_left": Operation("add", None),
-    "widening_shift_right": Operation("call", None),
+    "widening_shift_left": Operation("add", unknown),
+    "widening_shift_right": Operation("call", unknown),
     "bitwise_and": Operation("add", np.bitwise_and),
     "bitwise_or": Operation("add", np.bitwise_or),
     "bitwise_xor": Operation("add", np.bitwise_xor),
@@ -223,12 +227,12 @@ CALLS: Mapping[str, Operation] = {
     "saturating_add": Operation("add", _saturating_add, typed=True),
     "saturating_sub": Operation("add", _saturating_subtract, typed=True),
     "saturating_cast": Operation("add", _saturated, typed=True),
-    "widening_add": Operation("add", None),
-    "widening_sub": Operation("add", None),
-    "widen_right_add": Operation("add", None),
-    "widen_right_sub": Operation("add", None),
-    "widening_mul": Operation("multiply", None),
-    "widen_right_mul": Operation("multiply", None),
+    "widening_add": Operation("add", unknown),
+    "widening_sub": Operation("add", unknown),
+    "widen_right_add": Operation("add", unknown),
+    "widen_right_sub": Operation("add", unknown),
+    "widening_mul": Operation("multiply", unknown),
+    "widen_right_mul": Operation("multiply", unknown),
     "mul_shift_right": Operation("multiply", _multiply_shift_right, typed=True),
     "rounding_mul_shift_right": Operation("multiply", _rounding_multiply_shift_right, typed=True),
     "div_round_to_zero": Operation("divide", _divide_towards_zero),

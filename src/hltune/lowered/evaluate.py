@@ -155,7 +155,7 @@ class Names:
         if (plain := as_operator(each)) is not None:
             return self._binary(plain)
         called = CALLS.get(each.name)
-        if called is None or called.value is None:
+        if called is None:
             return None
         arguments = [self(argument) for argument in each.arguments]
         if any(argument is None for argument in arguments):

@@ -74,7 +74,6 @@ def expressions() -> Mapping[str, hl.Expr]:
         "saturating_add": hl.saturating_add(unsigned, hundred),
         "saturating_sub": hl.saturating_sub(unsigned, hundred),
         "saturating_cast": hl.saturating_cast(hl.UInt(8), signed * 40),
-        "saturating_cast of floats": hl.saturating_cast(hl.Int(8), real * 50.0),
         "widening_add": hl.widening_add(unsigned, hundred),
         "widening_sub": hl.widening_sub(unsigned, hundred),
         "widening_mul": hl.widening_mul(short, many),

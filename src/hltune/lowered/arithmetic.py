@@ -124,19 +124,9 @@ def _shifted_right(value: Any, by: Any) -> Any:
 
 
 def _saturated(type_: Type, value: Any) -> Any:
-    """What a type can hold that is next to a value."""
-    if "float" in type_.kind:
-        return value
+    """What a type of integers can hold that is next to a value."""
     least, most = (-1 << type_.bits - 1, 1 << type_.bits - 1) if type_.kind == "int" else (0, 1 << type_.bits)
-    return np.asarray(np.clip(np.trunc(value), least, most - 1), np.int64)
-
-
-def _saturating_add(type_: Type, left: Any, right: Any) -> Any:
-    return _saturated(type_, np.add(left, right))
-
-
-def _saturating_subtract(type_: Type, left: Any, right: Any) -> Any:
-    return _saturated(type_, np.subtract(left, right))
+    return np.clip(value, least, most - 1)
 
 
 def _multiply_shift_right(type_: Type, left: Any, right: Any, by: Any) -> Any:
@@ -224,9 +214,9 @@ CALLS: Mapping[str, Operation] = {
     "halving_sub": Operation("add", _halving_subtract),
     "rounding_halving_add": Operation("add", _rounding_halving_add),
     "sorted_avg": Operation("add", _halving_add),
-    "saturating_add": Operation("add", _saturating_add, typed=True),
-    "saturating_sub": Operation("add", _saturating_subtract, typed=True),
-    "saturating_cast": Operation("add", _saturated, typed=True),
+    "saturating_add": Operation("add", unknown),
+    "saturating_sub": Operation("add", unknown),
+    "saturating_cast": Operation("add", unknown),
     "widening_add": Operation("add", unknown),
     "widening_sub": Operation("add", unknown),
     "widen_right_add": Operation("add", unknown),
@@ -268,6 +258,7 @@ CALLS: Mapping[str, Operation] = {
 }
 """Halide's pure calls by name.
 
-What widens has no value here, and a shift to the right that does so costs what a call does: in random programs the
-borders of images have such calls, and with other features the ranker in the package would have to learn anew.
+What widens or saturates has no value here, and a shift to the right that widens costs what a call does: in random
+programs, Halide makes such calls of the borders of images and of the ends of loops, and with other features the ranker
+in the package would have to learn anew.
 """

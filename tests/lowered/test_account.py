@@ -69,6 +69,9 @@ def test_what_is_read_and_written_is_touched_once() -> None:
         ("int32x8(input[ramp(sum.s1.x*8, 1, 8)])", (False, True, frozenset(("input",)))),
         ("ramp(sum.s1.x*8, 1, 8)", (False, True, frozenset[str]())),  # nothing is accessed lane by lane
         ("ramp(sum.s1.x*2, 4, 8)", (False, False, frozenset[str]())),
+        ("(let t = int32x8(input[ramp(0, 1, 8)]) in (t + x8(1)))", (False, True, frozenset(("input",)))),
+        ("(int32x8)bitwise_xor(ramp(sum.s1.x*8, 1, 8), x8(64))", (False, False, frozenset[str]())),
+        ("(int32x8)of_others(ramp(sum.s1.x*8, 1, 8))", (False, False, frozenset[str]())),  # unknown, but no data
     ],
 )
 def test_what_data_decides_is_told(index: str, said: tuple[bool, bool, frozenset[str]]) -> None:
@@ -80,6 +83,20 @@ def test_what_data_decides_is_told(index: str, said: tuple[bool, bool, frozenset
         }}
         """)
     assert (found.scatters, found.by_data, found.gathered) == said
+
+
+def test_data_decides_through_what_a_store_binds_for_itself() -> None:
+    found = body_of("""\
+        produce sum {
+         for (sum.s1.x, 0, 32) {
+          sum[ramp(sum.s1.x*8, 1, 8)] =
+            let t1 = int32x8(input[ramp(sum.s1.x*8, 1, 8)]) in
+            let t2 = t1*t1 in
+            input[t2]
+         }
+        }
+        """)
+    assert found.by_data and found.gathered == {"input"}
 
 
 def test_a_store_where_data_decides_scatters() -> None:

@@ -84,6 +84,58 @@ def test_a_square_root_costs_what_a_division_does() -> None:
     assert found["divide float"] == WIDTH and found["math float"] == 0
 
 
+@pytest.mark.parametrize(
+    ("strict", "plain"),
+    [
+        ("(float32x8)strict_add(A, (float32x8)strict_mul(A, A))", "A + (A*A)"),
+        ("(float32x8)strict_sub(A, (float32x8)strict_div(A, A))", "A - (A/A)"),
+        ("(float32x8)strict_min(A, (float32x8)strict_max(A, A))", "min(A, max(A, A))"),
+        ("select((uint1x8)strict_lt(A, A), A, x8(0.0f))", "select(A < A, A, x8(0.0f))"),
+        ("select((uint1x8)strict_le(A, A), A, x8(0.0f))", "select(A <= A, A, x8(0.0f))"),
+        ("select((uint1x8)strict_eq(A, A), A, x8(0.0f))", "select(A == A, A, x8(0.0f))"),
+    ],
+)
+def test_strict_floats_are_counted_as_others(strict: str, plain: str) -> None:
+    one, other = (
+        read("produce sum {\nsum[ramp(0, 1, 8)] = " + text.replace("A", "sum[ramp(8, 1, 8)]") + "\n}\n")
+        for text in (strict, plain)
+    )
+    assert one == other and not any(one[f"call {kind}"] for kind in ("narrow", "wide", "float"))
+
+
+@pytest.mark.parametrize(
+    ("call", "counted"),
+    [
+        ("(float32x8)round(A)", "cast float"),
+        ("(float32x8)asin_f32(A)", "math float"),
+        ("(float32x8)acosh_f32(A)", "math float"),
+        ("float32x8((int32x8)rounding_shift_left(int32x8(A), x8(1)))", "add wide"),
+        ("select((uint1x8)is_nan_f32(A), A, A)", "select float"),
+        ("(float32x8)mux(x8(shift), A, A, A)", "select float"),
+        ("(float32x8)sin_of_others(A)", "call float"),
+    ],
+)
+def test_calls_are_counted_by_what_they_are(call: str, counted: str) -> None:
+    text = call.replace("A", "sum[ramp(8, 1, 8)]")
+    found = read(f"produce sum {{\nsum[ramp(0, 1, 8)] = {text}\n}}\n")
+    assert found[counted] >= 1
+    assert [name for name in BODY if name.startswith("call ") and found[name]] == [counted] * counted.startswith("call")
+
+
+@pytest.mark.parametrize("index", ["(int32x32)bitwise_xor(t1, x32(64))", "int32x32((float32x32)round(float32x32(t1)))"])
+def test_an_index_that_calls_something_is_known(index: str) -> None:
+    found = vector_load(index)
+    assert found["load gather"] == 8
+    assert found["unique_read"] == WIDTH and found["read_beyond_l1"] == vector_load("t1")["read_beyond_l1"]
+
+
+def test_an_index_that_no_type_of_numpy_holds_is_unknown() -> None:
+    """A hash, as people write it: all else of the program is read."""
+    product = "uint64x32(t1)*x32((uint64)11400714819323198485)"
+    found = vector_load(f"int32x32((uint64x32)shift_right({product}, x32((uint64)58)))")
+    assert found["load gather"] == 8 and found["multiply wide"] > 0
+
+
 def test_arithmetic_of_gathered_addresses_is_done() -> None:
     # Two operations on 32 lanes of 32 bits, which fill four registers, eight times.
     found = vector_load("max(min(ramp(f.s0.x.x*32, 1, 32), x32(255)), x32(0))")

@@ -89,6 +89,13 @@ def test_what_differs_is_another_program(old: str, new: str) -> None:
     assert old in TEXT and identity(TEXT.replace(old, new)) != ORIGINAL
 
 
+def test_what_is_atomic_and_what_waits_for_a_mutex_matter() -> None:
+    """Not what the mutex is called."""
+    around = ("fork", "atomic (f)", "atomic (f, f.mutex)", "atomic (f, g)")
+    plain, atomic, locked, other = (identity(f"{each} {{\nf[0] = uint8(1)\n}}\n") for each in around)
+    assert len({plain, atomic, locked}) == 3 and locked == other
+
+
 def test_when_a_value_is_loaded_matters() -> None:
     """Before the store and after it: the buffer is the same, its elements are not."""
     before = "let t = f[0]\nf[0] = uint8(1)\ng[0] = t\n"

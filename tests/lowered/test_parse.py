@@ -10,6 +10,7 @@ from hltune.lowered.parse import parse_lowered
 from hltune.lowered.tree import (
     Allocate,
     Assert,
+    Atomic,
     Binary,
     Bind,
     Block,
@@ -153,7 +154,8 @@ STORE = Store("f", X, number(0), None, 1)
         ("prefetch(x, y)\n", Evaluate(Call("prefetch", (X, Y)))),
         ("for_each[x] = 0\n", Store("for_each", X, number(0), None, 1)),
         ("fork {\n f[x] = 0\n} {\n f[x] = 0\n} \n", Block((Block((STORE,)), Block((STORE,))))),
-        ("atomic (f) {\n f[x] = 0\n}\n", Block((STORE,))),
+        ("atomic (f) {\n f[x] = 0\n}\n", Atomic(Block((STORE,)), locked=False)),
+        ("atomic (f, f.mutex) {\n f[x] = 0\n}\n", Atomic(Block((STORE,)), locked=True)),
     ],
 )
 def test_statements(text: str, expected: Statement) -> None:

@@ -27,6 +27,7 @@ class Access:
         one_by_one: the code does not know that they are evenly spaced: it takes them one by one, wherever they are.
         strides: elements from one iteration to the next of each loop around, the outermost first; None if unknown.
         offset: the median of its positions in the buffer, in elements; None if unknown.
+        by_data: it is unknown, and will be until something is loaded.
         aligned: the number of elements that Halide knows the position to be a multiple of.
         runs: how often the program says it.
         executed: how often the machine does it: what stays where it is in the innermost loops is kept in a register.
@@ -41,6 +42,7 @@ class Access:
     one_by_one: bool
     strides: tuple[float | None, ...]
     offset: float | None
+    by_data: bool
     aligned: int
     runs: float
     executed: float

@@ -185,20 +185,15 @@ def _body(sites: Sequence[Site], row: Sequence[float], parts: Sequence[float]) -
         element_bytes=first.store.bytes,
         lanes=max(named["lanes"], *(site.reduced for site in sites)),
         clamped=_clamped(accesses),
-        scatters=any(map(_by_data, (site.store for site in sites))),
-        by_data=all(map(_by_data, _apart(accesses))),
-        gathered=frozenset(func_of(each.buffer) for each in _apart(loads) if _by_data(each)),
+        scatters=any(site.store.by_data for site in sites),
+        by_data=all(each.by_data for each in _apart(accesses)),
+        gathered=frozenset(func_of(each.buffer) for each in _apart(loads) if each.by_data),
     )
 
 
 def _apart(accesses: Iterable[Access]) -> list[Access]:
     """What is accessed lane by lane."""
     return [each for each in accesses if pattern(each) in LANE_BY_LANE]
-
-
-def _by_data(access: Access) -> bool:
-    """Its index depends on values that nobody knows before they are computed."""
-    return access.offset is None
 
 
 def _clamped(accesses: Iterable[Access]) -> bool:

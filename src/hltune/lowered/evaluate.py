@@ -7,20 +7,21 @@
 | L      | the first, the second and the last lane of a vector                                               |
 
 A value is an array [R, S], [L, R, S] for a vector, or a plain number. So one evaluation tells the strides of an index
-in all loops and lanes, through minima, maxima, quotients and remainders. What depends on data is unknown: None.
+in all loops and lanes, through minima, maxima, quotients and remainders. Unknown is None: what depends on data, on
+functions of others, or on numbers that NumPy's types do not hold.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hltune.lowered.tree import Binary, Broadcast, Call, Cast, Expression, Let, Load, Name, Not, Number, Ramp, Text
+from hltune.lowered.arithmetic import CALLS, OPERATORS, as_operator
+from hltune.lowered.tree import INT, Binary, Broadcast, Call, Cast, Expression, Let, Load, Name, Not, Number, Ramp, Text
 from hltune.pipeline.layout import Dimension
 
 SAMPLES = 32
@@ -65,29 +66,36 @@ class Names:
 
     def __call__(self, expression: Expression) -> Value:
         """What an expression is."""
-        match expression:
-            case Name():
-                return self._name(expression)
-            case Binary():
-                return self._binary(expression)
-            case Number():
-                return expression.value
-            case Call():
-                return self._call(expression)
-            case Ramp():
-                return self._ramp(expression)
-            case Broadcast():
-                return self(expression.value)
-            case Cast():
-                return self._cast(expression)
-            case Not():
-                value = self(expression.value)
-                return None if value is None else np.logical_not(value)
-            case Let():
-                self.bind(expression.name, expression.value)
-                return self(expression.body)
-            case Load() | Text():
-                return None
+        try:
+            match expression:
+                case Name():
+                    return self._name(expression)
+                case Binary():
+                    return self._binary(expression)
+                case Number():
+                    return expression.value
+                case Call():
+                    return self._call(expression)
+                case Ramp():
+                    return self._ramp(expression)
+                case Broadcast():
+                    return self(expression.value)
+                case Cast():
+                    return self._cast(expression)
+                case Not():
+                    value = self(expression.value)
+                    return None if value is None else np.logical_not(value)
+                case Let():
+                    self.bind(expression.name, expression.value)
+                    return self(expression.body)
+                case Load() | Text():
+                    return None
+        except (ArithmeticError, TypeError, ValueError):  # of NumPy: a number is too large, or of the wrong kind
+            return None
+
+    def bound(self, name: str) -> Expression | None:
+        """What a name was bound to, if it is that of a value."""
+        return self._waiting.get(name)
 
     def ramp_stride(self, expression: Expression) -> float | None:
         """How far lanes of a vector are apart, if code knows it: of a ramp whose stride is a number, whatever its base.
@@ -123,7 +131,7 @@ class Names:
         if left is None:
             return None
         right = self(each.right)
-        return None if right is None else _BINARY[each.operator](left, right)
+        return None if right is None else OPERATORS[each.operator].value(left, right)
 
     def _cast(self, each: Cast) -> Value:
         value = self(each.value)
@@ -144,11 +152,15 @@ class Names:
     def _call(self, each: Call) -> Value:
         if each.name.startswith("_halide_buffer_get_"):
             return self._of_buffer(each)
-        function = _CALLS.get(each.name)
-        if function is None:
+        if (plain := as_operator(each)) is not None:
+            return self._binary(plain)
+        called = CALLS.get(each.name)
+        if called is None:
             return None
         arguments = [self(argument) for argument in each.arguments]
-        return None if any(argument is None for argument in arguments) else function(*arguments)
+        if any(argument is None for argument in arguments):
+            return None
+        return called.value(each.type or INT, *arguments) if called.typed else called.value(*arguments)
 
     def _of_buffer(self, each: Call) -> Value:
         buffer, dimension = each.arguments[0], each.arguments[-1]
@@ -170,49 +182,3 @@ def is_vector(value: Value) -> bool:
 def row(value: Value) -> Value:
     """What a scalar is in the sampled iterations themselves: [S], or a plain number."""
     return value[0] if isinstance(value, np.ndarray) and value.ndim else value
-
-
-def _divide(left: Any, right: Any) -> Any:
-    """Halide's: rounds down for positive divisors, and by zero is zero."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        quotient = np.divide(left, right) if _is_float(left) or _is_float(right) else np.floor_divide(left, right)
-    return np.where(np.asarray(right) == 0, 0, quotient)
-
-
-def _remainder(left: Any, right: Any) -> Any:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(np.asarray(right) == 0, 0, np.mod(left, np.abs(right)))
-
-
-def _is_float(value: Any) -> bool:
-    return np.asarray(value).dtype.kind == "f"
-
-
-_BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": _divide,
-    "%": _remainder,
-    "min": np.minimum,
-    "max": np.maximum,
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "&&": np.logical_and,
-    "||": np.logical_or,
-}
-_CALLS: Mapping[str, Callable[..., Any]] = {
-    "select": np.where,
-    "if_then_else": np.where,
-    "abs": np.abs,
-    "shift_left": np.left_shift,
-    "shift_right": np.right_shift,
-    "bitwise_and": np.bitwise_and,
-    "bitwise_or": np.bitwise_or,
-    **{f"{name}_f{bits}": getattr(np, name) for name in ("floor", "ceil", "trunc", "sqrt") for bits in (32, 64)},
-    **{f"round_f{bits}": np.rint for bits in (32, 64)},
-}

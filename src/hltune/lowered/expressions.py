@@ -9,6 +9,7 @@ from functools import cache
 
 from hltune.lowered.tree import (
     HANDLE,
+    INT,
     Binary,
     Broadcast,
     Call,
@@ -42,7 +43,6 @@ _LIKE_A_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?[fh]?")
 """A name that nobody can tell from a number."""
 _BINARY = frozenset(("+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "&&", "||"))
 _NO_NUMBERS = frozenset(number + suffix for number in ("inf", "nan") for suffix in ("", "f", "h"))
-_INT = Type("int", 32)
 _FLOATS = {"f": Type("float", 32), "h": Type("float", 16)}
 _DOUBLE = Type("float", 64)
 
@@ -180,7 +180,7 @@ class Expressions:
     @staticmethod
     def _number(token: str) -> Expression:
         if token.lstrip("-").isdigit():
-            return Number(int(token), _INT)
+            return Number(int(token), INT)
         if token[-1] in _FLOATS and token[-3:] != "inf":
             return Number(float(token[:-1]), _FLOATS[token[-1]])
         return Number(float(token), _DOUBLE)

@@ -16,6 +16,7 @@ from hltune.lowered.tree import (
     Acquire,
     Allocate,
     Assert,
+    Atomic,
     Binary,
     Bind,
     Block,
@@ -90,6 +91,8 @@ class _Digests:
                 return _digest(type(each).__name__, self._buffer(each.buffer), self.block(each.body))
             case Acquire():
                 return _digest("acquire", self.block(each.body))
+            case Atomic():
+                return _digest("atomic", each.locked, self.block(each.body))
             case Block():
                 return self.block(each)
             case Allocate():

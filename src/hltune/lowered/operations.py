@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+from hltune.lowered.arithmetic import CALLS, OPERATORS, as_operator
 from hltune.lowered.tree import (
     HANDLE,
+    INT,
     Binary,
     Broadcast,
     Call,
@@ -35,52 +37,11 @@ INDEX = "index"
 """Integers of one lane and 32 bits."""
 NAMES = (INDEX, *(f"{each} {kind}" for each in CLASSES for kind in KINDS))
 
-_INT = Type("int", 32)
 _BOOL = Type("uint", 1)
-_BINARY = {
-    **dict.fromkeys("+-", "add"),
-    "*": "multiply",
-    **dict.fromkeys("/%", "divide"),
-    **dict.fromkeys(("min", "max"), "minmax"),
-    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "&&", "||"), "select"),
-}
-_PASS = frozenset(("likely", "likely_if_innermost", "strict_float", "promise_clamped", "unsafe_promise_clamped"))
 _SHUFFLES = frozenset(("concat_vectors", "interleave_vectors", "extract_element", "slice_vectors", "shuffle"))
-_FIRST = frozenset((*_PASS, "abs", "shift_left", "shift_right", "bitwise_and", "bitwise_or", "bitwise_xor", "mux"))
-"""Calls whose value has the type of their first argument, where none is written."""
-_MATH = ("exp", "log", "pow", "sin", "cos", "tan", "tanh", "atan", "erf", "inverse", "fast_inverse")
-_CALLS = {
-    "select": "select",
-    "if_then_else": "select",
-    **dict.fromkeys(("abs", "absd"), "minmax"),
-    **dict.fromkeys(
-        (
-            "shift_left",
-            "shift_right",
-            "bitwise_and",
-            "bitwise_or",
-            "bitwise_xor",
-            "bitwise_not",
-            "halving_add",
-            "halving_sub",
-            "rounding_halving_add",
-            "rounding_shift_right",
-            "saturating_add",
-            "saturating_sub",
-            "saturating_cast",
-            "widening_add",
-            "widening_sub",
-            "widening_shift_left",
-            "widen_right_add",
-            "widen_right_sub",
-        ),
-        "add",
-    ),
-    **dict.fromkeys(("widening_mul", "widen_right_mul", "mul_shift_right", "rounding_mul_shift_right"), "multiply"),
-    **dict.fromkeys(("div_round_to_zero", "mod_round_to_zero"), "divide"),
-    **{f"sqrt_f{bits}": "divide" for bits in (16, 32, 64)},
-    **{f"{name}_f{bits}": "cast" for name in ("floor", "ceil", "round", "trunc") for bits in (16, 32, 64)},
-}
+_CHOICES = frozenset(("select", "if_then_else", "mux"))
+"""Calls whose value has the type of their second argument, where none is written."""
+_TESTS = ("is_nan", "is_inf", "is_finite")
 
 
 @dataclass(slots=True)
@@ -125,7 +86,7 @@ class Counter:
         match expression:
             case Name():
                 work.names.add(expression.name)
-                return expression.type or self.types.get(expression.name, _INT)
+                return expression.type or self.types.get(expression.name, INT)
             case Binary():
                 return self._binary(expression, work)
             case Number():
@@ -156,7 +117,9 @@ class Counter:
         found = load.type or self.types.get(load.buffer, HANDLE)
         return Type(found.kind, found.bits)
 
-    def _add(self, which: str, type_: Type, work: Work) -> None:
+    def _add(self, which: str | None, type_: Type, work: Work) -> None:
+        if which is None:
+            return
         if type_.lanes == 1 and type_.kind in ("int", "uint", "handle"):
             name, count = (INDEX, 1.0) if type_.bits == 32 or type_ == _BOOL else (f"{which} {_kind(type_)}", 1.0)
         else:
@@ -166,7 +129,7 @@ class Counter:
     def _binary(self, each: Binary, work: Work) -> Type:
         left, right = self(each.left, work), self(each.right, work)
         found = left if left.lanes >= right.lanes else right
-        which = _BINARY[each.operator]
+        which = OPERATORS[each.operator].cost
         if which == "divide":
             self._divide(each.right, found, work, remainder=each.operator == "%")
         else:
@@ -191,26 +154,24 @@ class Counter:
         self._add("add", type_, work)
 
     def _call(self, each: Call, work: Work) -> Type:
+        if (plain := as_operator(each)) is not None:
+            return self._binary(plain, work)
         types = [self(argument, work) for argument in each.arguments]
         name = each.name
         if name in _SHUFFLES:
             found = _shuffled(each, types)
             self._add("shuffle", found, work)
             return found
-        found = each.type
-        if name in ("select", "if_then_else") and len(types) > 1:
-            found = found or types[1]
-        elif name in _FIRST and types:
-            found = found or types[0]
-        found = found or _INT
-        if name not in _PASS and not name.startswith("_halide_buffer"):
-            which = _CALLS.get(name) or ("math" if name.startswith(_MATH) else "call")
-            if name.startswith("vector_reduce"):
-                which, found = "add", Type(found.kind, found.bits, max(found.lanes, types[0].lanes if types else 1))
-                self._add(which, found, work)
-                work.reduced = max(work.reduced, found.lanes)
-                return each.type or found
-            self._add(which, found, work)
+        found = each.type or (types[1] if name in _CHOICES and len(types) > 1 else INT)
+        if name.startswith("vector_reduce"):
+            lanes = max(found.lanes, types[0].lanes if types else 1)
+            self._add("add", Type(found.kind, found.bits, lanes), work)
+            work.reduced = max(work.reduced, lanes)
+        elif name in CALLS:
+            # A test of floats is counted as those are, as a comparison is.
+            self._add(CALLS[name].cost, types[0] if name.startswith(_TESTS) else found, work)
+        elif not name.startswith("_halide_buffer"):
+            self._add("call", found, work)
         return found
 
     def _cast(self, each: Cast, work: Work) -> Type:

@@ -43,6 +43,7 @@ from hltune.lowered.tree import (
     Acquire,
     Allocate,
     Assert,
+    Atomic,
     Bind,
     Block,
     Consume,
@@ -215,9 +216,8 @@ class _Parser(Expressions):
         return Acquire(self._block())
 
     def _atomic(self) -> Statement:
-        while self._next() != ")":
-            pass
-        return self._block()
+        locked = "," in [*iter(self._next, ")")]
+        return Atomic(self._block(), locked)
 
     def _fork(self) -> Statement:
         blocks: list[Statement] = []

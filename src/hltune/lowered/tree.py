@@ -3,7 +3,7 @@
 | expressions                          | statements                                                             |
 |--------------------------------------|------------------------------------------------------------------------|
 | `Number`, `Text`, `Name`             | `Block`: one after the other                                           |
-| `Not`, `Binary`, `Call`              | `For`, `If`, `Acquire`                                                 |
+| `Not`, `Binary`, `Call`              | `For`, `If`, `Acquire`, `Atomic`                                       |
 | `Cast`: also a change of bits only   | `Produce`, `Consume`                                                   |
 | `Load`                               | `Allocate`, `Free`, `Store`                                            |
 | `Ramp`, `Broadcast`                  | `Bind`: from here to the end of its block, a name stands for a value   |
@@ -37,6 +37,8 @@ class Type:
 
 
 HANDLE = Type("handle", 64)
+INT = Type("int", 32)
+"""That of what has no type in the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,14 @@ class Acquire:
 
 
 @dataclass(frozen=True, slots=True)
+class Atomic:
+    """Threads, or lanes, may store to the same place at once; `locked` if each waits for a mutex until it may."""
+
+    body: Block
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Produce:
     """Computes a Func."""
 
@@ -237,4 +247,4 @@ class Assert:
     condition: Expression
 
 
-Statement = Block | For | If | Acquire | Produce | Consume | Allocate | Free | Store | Bind | Evaluate | Assert
+Statement = Block | For | If | Acquire | Atomic | Produce | Consume | Allocate | Free | Store | Bind | Evaluate | Assert

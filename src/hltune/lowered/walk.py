@@ -24,6 +24,7 @@ from hltune.lowered.tree import (
     Acquire,
     Allocate,
     Assert,
+    Atomic,
     Bind,
     Block,
     Consume,
@@ -105,7 +106,8 @@ def walk(program: Block, sizes: Sizes, types: Mapping[str, Type], *, vector_bits
         types: of the arguments by name: elements of buffers, and scalars.
     """
     walker = _Walker(sizes, dict(types), _depth(program), vector_bits)
-    walker.block(program)
+    with np.errstate(all="ignore"):  # what overflows, or is no number, is so in some iterations only
+        walker.block(program)
     return Walked(
         sites=tuple(walker.sites),
         allocations=tuple(walker.allocations),
@@ -168,7 +170,7 @@ class _Walker:
                     self._for(each)
                 case If():
                     self._if(each)
-                case Produce() | Consume() | Acquire():
+                case Produce() | Consume() | Acquire() | Atomic():
                     self.block(each.body)
                 case Block():
                     self.block(each)
@@ -290,6 +292,20 @@ class _Walker:
             )
         )
 
+    def _needs_load(self, expression: Expression) -> bool:
+        """It, or what a name in it stands for, cannot be said without data."""
+        waiting: list[Expression] = [expression]
+        seen: set[str] = set()
+        while waiting:
+            work = Work()
+            self._counter(waiting.pop(), work)
+            if work.loads:
+                return True
+            names = (work.names | work.addresses) - seen
+            seen |= names
+            waiting += [bound for each in names if (bound := self._names.bound(each)) is not None]
+        return False
+
     def _follow(self, work: Work, runs: float) -> list[tuple[Load, float, int]]:
         """Adds what is bound to the names in it, once: the first store that needs data pays for it.
 
@@ -341,6 +357,7 @@ class _Walker:
             one_by_one=stride is None,
             strides=places.strides,
             offset=places.offset,
+            by_data=places.offset is None and self._needs_load(index),
             aligned=aligned,
             runs=runs,
             executed=runs / self._still(places.strides[:depth]),
@@ -369,7 +386,7 @@ def _depth(block: Block) -> int:
                 most = max(most, 1 + _depth(each.body))
             case If():
                 most = max(most, _depth(each.then), _depth(each.otherwise) if each.otherwise else 0)
-            case Produce() | Consume() | Acquire():
+            case Produce() | Consume() | Acquire() | Atomic():
                 most = max(most, _depth(each.body))
             case Block():
                 most = max(most, _depth(each))

@@ -27,7 +27,7 @@ def account_of(
     """Of one Func; the schedule calls it OUTPUT."""
     spec = spec_of("calls", hl.serialize_pipeline(hl.Pipeline([output])), arguments, [box])
     directives = parse_schedule(schedule.replace("OUTPUT", spec.funcs[-1].name), spec.funcs)
-    program = parse_lowered(lower(spec, directives, target))
+    program = parse_lowered(lower(spec, directives, target).text)
     walked = walk(program, *arguments_of(spec), vector_bits=256)
     return account(walked, program_hash(program), cores=2)
 

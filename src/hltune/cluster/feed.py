@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,10 @@ from hltune.cluster.outcome import Outcome
 from hltune.cluster.queue import COMMON, Queue
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
+from hltune.values.errors import Failure
+
+_MORE = 1.1
+"""So much more memory is more than what kernels of equal computers keep for themselves."""
 
 
 @dataclass(eq=False, slots=True)
@@ -99,3 +104,9 @@ class Feed:
         (queue.lost if lost else queue.again)(self.under_way)
         queue.again({key: schedule for key, (schedule, _) in self.held.items()})
         self.under_way, self.held = {}, {}
+
+
+def may_fit_elsewhere(measurement: Measurement, member: Member, timing: Sequence[Member]) -> bool:
+    """Whether it has failed for want of memory, of which another node has more: the failure would be that of all."""
+    failed = isinstance(measurement, Failure) and measurement.kind == "memory"
+    return failed and any(each.about.memory_bytes > _MORE * member.about.memory_bytes for each in timing)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from hltune.cluster.connection import RayError, brief
-from hltune.cluster.feed import Feed
+from hltune.cluster.feed import Feed, may_fit_elsewhere
 from hltune.cluster.head import Head, Lost, Member, error_of, ready_of, wait_for
 from hltune.cluster.outcome import NodeFailed, Outcome, result_of
 from hltune.cluster.parcel import decode, encode, pack
@@ -37,8 +37,6 @@ _MOST_LOST = 3
 """Nodes that may be lost one after the other."""
 _MOST_TOO_LARGE = 8
 """What a round measures once more where there is more memory: a single node does that, and the others wait."""
-_MORE = 1.1
-"""So much more memory is more than what kernels of equal computers keep for themselves."""
 
 
 class ClusterMachine(AbstractContextManager["ClusterMachine"]):
@@ -362,7 +360,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             if feed.member.aside is None:  # else nobody believes it: others measure this again
                 for key, (schedule, measurement) in feed.released():
                     again = not self.side_by_side and len(self._too_large) < _MOST_TOO_LARGE
-                    if again and _may_fit_elsewhere(measurement, feed.member, timing):
+                    if again and may_fit_elsewhere(measurement, feed.member, timing):
                         self._too_large[key] = schedule
                     else:
                         self._measured.append((key, self._seen(feed.member, schedule, measurement)))
@@ -397,9 +395,3 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
             feeds.pop(feed.member, None)
             feed.give_back(queue, lost=True)
             self._failed(feed.member, error)
-
-
-def _may_fit_elsewhere(measurement: Measurement, member: Member, timing: Sequence[Member]) -> bool:
-    """Whether it has failed for want of memory, of which another node has more: the failure would be that of all."""
-    failed = isinstance(measurement, Failure) and measurement.kind == "memory"
-    return failed and any(each.about.memory_bytes > _MORE * member.about.memory_bytes for each in timing)

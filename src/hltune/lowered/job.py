@@ -20,7 +20,7 @@ from hltune.lowered.tree import Type
 from hltune.lowered.walk import Walked, walk
 from hltune.pipeline.embedded import read_embedded
 from hltune.pipeline.layout import Dimension, layout_of
-from hltune.pipeline.serialized import read_names
+from hltune.pipeline.serialized import plain_name, read_names
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
@@ -173,7 +173,7 @@ def arguments_of(spec: PipelineSpec) -> tuple[Sizes, Mapping[str, Type]]:
         else:
             buffers[each.name] = _dimensions(each, each.dtype)
             types[each.name] = _type(each.dtype)
-    full = {name.replace("$", "_"): name for name in read_names(spec.hlpipe)}
+    full = {plain_name(name): name for name in read_names(spec.hlpipe)}
     for output in spec.outputs:
         called = full.get(output.name, output.name)
         for number, dtype in enumerate(output.dtypes):

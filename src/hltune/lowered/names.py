@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from hltune.lowered.access import Access
 from hltune.lowered.walk import Site, Walked
+from hltune.pipeline.serialized import plain_name
 from hltune.values.roles import Stage
 
 _LOOP = re.compile(r"(?P<func>[^.]+)\.s(?P<stage>\d+)\.(?:fused\.)?(?:(?P<made_of>[^.]+)\.(?:.*\.)?)?(?P<var>[^.]+)")
@@ -37,19 +38,19 @@ def as_scheduled(walked: Walked, funcs: Mapping[str, str]) -> Walked:
 
 def func_of(buffer: str) -> str:
     """The Func whose values a buffer holds, as `FuncInfo` calls it; an element of a Tuple has a buffer of its own."""
-    return buffer.partition(".")[0].replace("$", "_")
+    return plain_name(buffer.partition(".")[0])
 
 
 def loop_of(name: str) -> tuple[Stage, str]:
     """Whose loop it is, and its name in the schedule, by the name that Halide gives it."""
     match = _parts(name)
-    return (Stage(""), name) if match is None else (_stage(match), match["var"].replace("$", "_"))
+    return (Stage(""), name) if match is None else (_stage(match), plain_name(match["var"]))
 
 
 def dimension_of(name: str) -> str:
     """The variable of the algorithm that a loop was made of; of a fused one, the inner one."""
     match = _parts(name)
-    return name if match is None else (match["made_of"] or match["var"]).replace("$", "_")
+    return name if match is None else plain_name(match["made_of"] or match["var"])
 
 
 def _site(site: Site, funcs: Mapping[str, str]) -> Site:
@@ -77,4 +78,4 @@ def _parts(name: str) -> re.Match[str] | None:
 
 def _stage(match: re.Match[str]) -> Stage:
     number = int(match["stage"])
-    return Stage(match["func"].replace("$", "_"), number - 1 if number else None)
+    return Stage(plain_name(match["func"]), number - 1 if number else None)

@@ -195,7 +195,7 @@ class _Recovery:
     def _level(self, stage: Stage, level: Level) -> tuple[str, str]:
         if level.stage >= 0:
             self.lost.append(f"a level in a certain stage of {_short(level.func)} ({stage})")
-        return level.func.replace("$", "_"), _short(level.var)
+        return plain_name(level.func), _short(level.var)
 
     def _storage(self, stage: Stage, dims: tuple[StoredDim, ...]) -> Iterator[Directive]:
         names = tuple(_short(dim.var) for dim in dims)
@@ -213,7 +213,7 @@ class _Recovery:
 
 def _short(name: str) -> str:
     """What the author calls a loop: ``xi`` for ``x.xi``."""
-    return name.rpartition(".")[2].replace("$", "_")
+    return plain_name(name.rpartition(".")[2])
 
 
 def _tail(name: str) -> TailStrategy:
@@ -245,19 +245,19 @@ def _is_sayable_bound(bound: BoundDim) -> bool:
 
 
 def _sayable_level(level: Level) -> Level:
-    return replace(level, func=level.func.replace("$", "_"), var=_short(level.var), stage=-1)
+    return replace(level, func=plain_name(level.func), var=_short(level.var), stage=-1)
 
 
 def _sayable_dim(dim: StoredDim) -> StoredDim:
     alignment, fold = (each if isinstance(each, int) else None for each in (dim.alignment, dim.fold))
     forward = dim.forward and fold is not None
-    return StoredDim(dim.var.replace("$", "_"), alignment, None, fold if forward else None, forward)
+    return StoredDim(plain_name(dim.var), alignment, None, fold if forward else None, forward)
 
 
 def _sayable_stage(plan: StagePlan) -> StagePlan:
     return replace(
         plan,
-        rvars=tuple(name.replace("$", "_") for name in plan.rvars),
+        rvars=tuple(plain_name(name) for name in plan.rvars),
         splits=tuple(map(_sayable_split, plan.splits)),
         dims=tuple(map(_sayable_loop, plan.dims)),
         extras=frozenset(),
@@ -266,9 +266,9 @@ def _sayable_stage(plan: StagePlan) -> StagePlan:
 
 def _sayable_loop(dim: LoopDim) -> LoopDim:
     partition = 0 if dim.var == OUTERMOST else dim.partition  # it has one iteration
-    return LoopDim(dim.var.replace("$", "_"), dim.kind, purity=dim.purity, partition=partition)
+    return LoopDim(plain_name(dim.var), dim.kind, purity=dim.purity, partition=partition)
 
 
 def _sayable_split(split: LoopSplit) -> LoopSplit:
-    old, outer, inner = (name.replace("$", "_") for name in (split.old, split.outer, split.inner))
+    old, outer, inner = (plain_name(name) for name in (split.old, split.outer, split.inner))
     return LoopSplit(split.kind, old, outer, inner, split.factor, _tail(split.tail))

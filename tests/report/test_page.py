@@ -198,10 +198,10 @@ def test_the_same_program_under_another_name_says_so(tmp_path: Path) -> None:
 
 
 def test_the_page_says_whether_more_tuning_helps(tmp_path: Path) -> None:
-    outlook = Outlook.of((2.0, 1.0, 1.0, 1.0, 1.0, 1.0))
+    outlook = Outlook.of((2.0, *(1.0,) * 15))
     document = reported([result(outlook=outlook)], {}, command="")
     said = document["pipelines"][0]["outlook"]
-    assert said == "the last two thirds of 6 rounds took 0.0% off the least cost: done, as far as that tells"
+    assert said == "0.0% off the least cost came in the last half of 16 rounds: done, as far as that tells"
     write_page(document, tmp_path / "out.html")
     assert f"<p>More tuning: {said}.</p>" in (tmp_path / "out.html").read_text()
     assert reported([result()], {}, command="")["pipelines"][0]["outlook"] is None

@@ -258,13 +258,18 @@ def test_a_known_schedule_that_wins_is_called_by_its_name() -> None:
         ((1.0,) * 5, Budget(minutes=3), "too few rounds (5) to tell; --minutes 2 in another run"),
         ((1.0,) * 3, Budget(minutes=3, rounds=3), "too few rounds (3) to tell; --rounds 3 in another run"),
         ((1.0,) * 3, Budget(samples=30), "too few rounds (3) to tell; give more --samples"),
-        ((1.0,) * 6, Budget(minutes=3), "the last two thirds of 6 rounds took 0.0% off the least cost: done"),
+        (
+            (1.0,) * 9,
+            Budget(minutes=3),
+            "0.0% off the least cost came in the last half of 9 rounds, which are too few to call it done; --minutes 3",
+        ),
+        ((1.0,) * 16, Budget(minutes=3), "0.0% off the least cost came in the last half of 16 rounds: done"),
         (
             (4.0, 4.0, 3.0, 2.0, 1.5, 1.0),
             Budget(minutes=3),
-            "the last two thirds of 6 rounds took 75.0% off the least cost: more",
+            "66.7% off the least cost came in the last half of 6 rounds: more",
         ),
-        ((None, None, *(1.0,) * 4), Budget(minutes=3), "nothing worked in the first third of 6 rounds: more --minutes"),
+        ((None, None, None, *(1.0,) * 3), Budget(minutes=3), "nothing worked in the first half of 6 rounds: more"),
         ((None,) * 12, Budget(minutes=3), "nothing works after 12 rounds"),
     ],
 )

@@ -110,7 +110,8 @@ def test_two_fast_moments_of_one_schedule_are_both_taken_back(
         tuner = place.tuner(store, make_options())
         slow = {"slow": Candidate(schedule=SLOW, provenance=Named(name="manual"))}
         list(tuner.history.measure(session, slow, best=None))
-        measured = tuner._measure_new({schedule_hash(each.schedule): each for each in mutants}, Limits(), Silent())
+        by_hash = {schedule_hash(each.schedule): each for each in mutants}
+        measured = tuner._measure_new(by_hash, Limits(), Silent(), lambda: None)
         assert len(measured) == 2 and session.asked.count(repaired) == 1
         key = schedule_hash(repaired)
         for history in (tuner.history, place.tuner(store, make_options()).history):

@@ -41,16 +41,19 @@ def test_no_more_samples_are_expected_than_there_may_be() -> None:
         ((None,), 0, None, False),
         ((2.0, 1.0), 0, None, False),
         ((1.0,) * 5, 4, None, False),  # nobody can tell so early
-        ((1.0,) * 6, 5, 0.0, True),
+        ((1.0,) * 6, 5, 0.0, False),  # nor that it is done, but that it is not
+        ((1.0,) * 15, 14, 0.0, False),
+        ((1.0,) * 16, 15, 0.0, True),
         ((None,) * 11, 10, None, False),
         ((None,) * 12, 11, None, True),  # nothing ever works
         ((*(None,) * 11, 1.0), 0, None, False),
-        ((2.0, 1.0, 1.0, 1.0, 1.0, 1.0), 4, 0.0, True),
-        ((2.0, 2.0, 1.0, 1.0, 1.0, 1.0), 3, 0.5, False),
-        ((2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0), 6, 0.0, True),
-        ((1.0, 1.0, 1.0, 1.0, 1.0, 0.995), 0, 0.005, True),
+        ((2.0, 2.0, 1.0, 1.0, 1.0, 1.0), 3, 0.0, False),
+        ((2.0, 2.0, 2.0, 1.0, 1.0, 1.0), 2, 0.5, False),
+        ((*(2.0,) * 8, *(1.0,) * 8), 7, 0.5, False),
+        ((*(2.0,) * 8, *(1.0,) * 9), 8, 0.0, True),
+        ((*(1.0,) * 15, 0.995), 0, 0.005, True),
         # What has turned out wrong since, or to have been luck, was no gain, nor is it a loss that it is gone.
-        ((1.0, 1.0, 1.2, 1.2, 1.2, 1.2), 5, 0.0, True),
+        ((1.0, 1.0, *(1.2,) * 14), 15, 0.0, True),
         ((1.0, 1.0, 2.0, 1.5, 1.5, 1.5), 2, 0.25, False),
         ((1.0, 1.0, 2.0, 2.0, 2.0, 1.0), 0, 0.5, False),
         ((1.0, 1.0, None, None, 2.0, 2.0), 1, None, False),
@@ -62,3 +65,10 @@ def test_rounds_that_bring_little_are_enough(
     outlook = Outlook.of(costs)
     assert (outlook.rounds, outlook.idle, outlook.done) == (len(costs), idle, done)
     assert outlook.late_gain == pytest.approx(late_gain) if late_gain is not None else outlook.late_gain is None
+
+
+def test_rounds_are_too_few_to_tell_until_they_still_bring_much_or_hardly_anything() -> None:
+    assert Outlook.of((1.0,) * 5).least_rounds == 6
+    assert Outlook.of((1.0,) * 6).least_rounds == 16
+    assert Outlook.of((2.0, 2.0, 2.0, 2.0, 1.0, 1.0)).least_rounds is None
+    assert Outlook.of((1.0,) * 16).least_rounds is None

@@ -80,24 +80,30 @@ def test_one_alone_takes_longer_than_one_of_several() -> None:
     assert seen(4.0, at_once=9).candidate_s == pytest.approx(4.0)
 
 
-def test_candidates_of_rounds_are_forecast_to_take_longer_than_the_first_ones() -> None:
-    # 40 candidates take 0.25 s each, and so 10 seconds, and a third of that is for searches.
-    assert seen(0.2, 0.2).samples_per_minute == pytest.approx(60 * 40 / (10 + 10 / 3))
-    assert seen(0.4, 0.4).samples_per_minute == pytest.approx(60 * 40 / (20 + 20 / 3))
-    assert seen(0.2, 0.2).next_candidate_s == pytest.approx(0.25)
+def test_eight_candidates_of_rounds_tell_how_many_come_in_a_minute() -> None:
+    assert not seen(*[0.2] * 7).known
+    pace = seen(*[0.2] * 6, 0.5, 0.7)  # what takes long counts as well
+    assert pace.known and pace.next_candidate_s == pytest.approx(0.3)
+    # 40 candidates take 12 seconds, and a third of that is for searches, or as much as these took.
+    assert pace.samples_per_minute == pytest.approx(60 * 40 / (12 + 4))
+    pace.saw_search(8.0)
+    assert pace.samples_per_minute == pytest.approx(60 * 40 / (12 + 8))
 
 
-def test_candidates_of_rounds_are_forecast_to_take_as_long_as_others_did() -> None:
-    after_round, earlier = seen(0.2, 0.2), Pace(OPTIONS)
-    after_round.saw_round(20.0)
+def test_known_schedules_do_not_tell_how_many_candidates_come_in_a_minute() -> None:
+    assert not seen(*[0.2] * 9, at_once=9).known
+    earlier = Pace(OPTIONS)
     earlier.recall([(1e9 + 0.2 * each, 1.0) for each in range(9)])
-    for pace in (after_round, earlier):
-        assert pace.known and pace.next_candidate_s == pytest.approx(0.2)
-        assert pace.samples_per_minute == pytest.approx(60 * 40 / (8 + 8 / 3))
-    list(after_round.seen([("next", WORKS)]))
-    assert after_round.next_candidate_s == after_round.candidate_s
-    list(earlier.seen([("known", WORKS)]))  # a new schedule, before the first round
-    assert earlier.next_candidate_s > earlier.candidate_s
+    list(earlier.seen([("known", WORKS)] * 9, at_once=9))  # new ones, before the first round
+    assert earlier.known and earlier.next_candidate_s == pytest.approx(0.2)
+
+
+def test_a_short_round_tells_as_well_as_it_can() -> None:
+    nothing, few = Pace(OPTIONS), seen(0.2, 0.2)
+    for pace in (nothing, few):
+        pace.saw_round(20.0)
+    assert not nothing.known and few.known
+    assert few.samples_per_minute == pytest.approx(60 * 40 / (8 + 8 / 3))
 
 
 def test_what_came_together_in_earlier_runs_was_measured_together() -> None:
@@ -159,5 +165,6 @@ def test_what_earlier_runs_took_is_forecast_until_something_is_measured() -> Non
     pace.recall([(1e9 + each, 2.0) for each in times_s])
     assert pace.finalists(300.0, side_by_side=False) == int(300 / (10 * 2 + 36))
     assert pace.batch(Limits()) == pytest.approx(1.5 * 30 / 10, abs=0.5)
+    assert pace.known
     list(pace.seen([("new", WORKS)]))
-    assert pace.known and pace.candidate_s < 1.0
+    assert pace.candidate_s < 1.0

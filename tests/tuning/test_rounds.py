@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
 from types import SimpleNamespace
@@ -44,6 +44,7 @@ class FakeTuner:
     costs: Iterator[float] = field(default_factory=lambda: repeat(1.0))
     round_s: float = math.inf
     measured: bool = True
+    short: bool = False
 
     def expect(self, minutes: float, *, most: float) -> Expectation | None:
         if not self.measured:  # as where all that is known was measured in earlier runs
@@ -52,10 +53,13 @@ class FakeTuner:
             stages=2, search_s=None, candidate_s=1.0, samples_per_minute=40.0, minutes=minutes, given=1.0, most=most
         )
 
-    def round(self, limits: Limits, _progress: object) -> Round:
+    def round(self, limits: Limits, _progress: object, *, after_each: Callable[[], None]) -> Round:
         assert limits.end_s > self.clock.now_s
         self.clock.now_s = min(limits.end_s, self.clock.now_s + self.round_s)
+        after_each()  # too early to tell
         self.measured = True
+        if not self.short:
+            after_each()
         return replace(ROUNDS[1], pipeline=self.name, best=next(self.costs))
 
 
@@ -117,27 +121,28 @@ def test_until_done_leaves_the_time_to_those_that_gain(monkeypatch: pytest.Monke
     }
     options = replace(make_options(), budget=Budget(minutes=10, until_done=True))
     take_rounds(runs, options, 600.0, heard)  # type: ignore[arg-type]
-    assert 6 <= heard.rounds.count("one") < 10 and heard.rounds.count("two") > 40
+    assert heard.rounds.count("one") == 16 and heard.rounds.count("two") > 32
     (note,) = heard.notes
-    assert note.startswith("one: done, the last two thirds of its")
+    assert note.startswith("one: done, the last half of its 16 rounds")
     assert clock.now_s > 500
 
 
-def test_what_nobody_knows_before_the_first_round_is_said_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("short", [False, True])
+def test_what_to_expect_is_said_in_the_first_round_or_after_it(short: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, heard = Clock(), Heard()
     monkeypatch.setattr(time, "monotonic", lambda: clock.now_s)
-    tuner = FakeTuner("one", clock, round_s=10.0, measured=False)
+    tuner = FakeTuner("one", clock, round_s=10.0, measured=False, short=short)
     run = Run(tuner=tuner, session=RecordedSession(), machine=None, lineage=None)  # type: ignore[arg-type]
     options = replace(make_options(), budget=Budget(minutes=10, samples=1000))
     take_rounds({"one": run}, options, 600.0, heard)  # type: ignore[arg-type]
     rounds, expected = heard.expected["one"]
-    assert rounds == 1 and run.expected == expected
-    assert expected.most == 1000 - ROUNDS[1].measured
+    assert rounds == short and run.expected == expected
+    assert expected.most == 1000 - short * ROUNDS[1].measured
 
 
 def test_what_goes_wrong_with_one_ends_the_rounds_of_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(FakeTuner):
-        def round(self, _limits: Limits, _progress: object) -> Round:
+        def round(self, _limits: Limits, _progress: object, **_: object) -> Round:
             raise InputError("no image here", where="a.png", todo="put it back")
 
     clock, heard = Clock(), Heard()

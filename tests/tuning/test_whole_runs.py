@@ -127,7 +127,7 @@ def test_whoever_interrupts_is_told_what_goes_on(
 def test_after_an_error_in_a_round_what_was_measured_so_far_is_compared(
     whole: Whole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def moved(*_: object) -> Round:
+    def moved(*_: object, **__: object) -> Round:
         raise InputError("no image here", where="a.png", todo="put it back")
 
     monkeypatch.setattr(Tuner, "round", moved)

@@ -16,14 +16,19 @@ def outlook_text(outlook: Outlook, budget: Budget | None = None, *, own: int = 0
         own: how many of the rounds were those of this run.
     """
     if (least := outlook.least_rounds) is not None:
-        missing = least - outlook.rounds
-        return f"too few rounds ({outlook.rounds}) to tell; {_more(missing, own, budget or Budget())}"
+        more = _more(least - outlook.rounds, own, budget or Budget())
+        if outlook.late_gain is None:
+            return f"too few rounds ({outlook.rounds}) to tell; {more}"
+        return f"{_gain(outlook)}, which are too few to call it done; {more}"
     if outlook.hopeless:
         return f"nothing works after {outlook.rounds} rounds"
     if outlook.late_gain is None:
-        return f"nothing worked in the first third of {outlook.rounds} rounds: more --minutes are likely to help"
-    gain = f"the last two thirds of {outlook.rounds} rounds took {outlook.late_gain:.1%} off the least cost"
-    return f"{gain}: {'done, as far as that tells' if outlook.done else 'more --minutes are likely to help'}"
+        return f"nothing worked in the first half of {outlook.rounds} rounds: more --minutes are likely to help"
+    return f"{_gain(outlook)}: {'done, as far as that tells' if outlook.done else 'more --minutes are likely to help'}"
+
+
+def _gain(outlook: Outlook) -> str:
+    return f"{outlook.late_gain or 0:.1%} off the least cost came in the last half of {outlook.rounds} rounds"
 
 
 def _more(missing: int, own: int, budget: Budget) -> str:

@@ -1,4 +1,4 @@
-"""What tuning is likely to bring: before it begins, how many samples; while it goes on, whether more of it helps."""
+"""What tuning is likely to bring: as soon as it has begun, how many samples; then, whether more of it helps."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-_LEAST_ROUNDS = 6
-"""Before this, nobody can say that tuning is done."""
+_FEWEST_ROUNDS = 6
+"""Before this, nobody can say what rounds bring."""
+_ROUNDS_TO_STOP = 16
+"""Before this, nobody can say that tuning is done: six of ten rounds brought nothing, and ten more brought 4%."""
 _HOPELESS_ROUNDS = 12
 """As many without anything that works are enough."""
-_EARLY = 1 / 3
 _LITTLE = 0.01
-"""A gain that is not worth as many rounds again, twice."""
+"""A gain that is not worth as many rounds again."""
 _FEW = 64
 """Samples before which models have hardly learned anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """What to expect of a pipeline, from how long its first schedules took, or those of earlier runs.
+    """What to expect of a pipeline, from how long its first candidates took, or those of earlier runs.
 
     Attributes:
         stages: definitions, pure and update ones, of all its Funcs.
@@ -63,8 +64,8 @@ class Outlook:
     Attributes:
         rounds: how many there were.
         idle: rounds since the last one that found a faster schedule.
-        late_gain: how much the last two thirds of the rounds took off the least cost, as a share of it; None before
-            there are enough rounds to tell, or if nothing worked early. As many again will hardly bring more.
+        late_gain: how much the last half of the rounds took off the least cost, as a share of it; None before there are
+            enough rounds to tell, or if nothing worked early. As many rounds again will hardly bring more.
         hopeless: after many rounds, nothing works.
     """
 
@@ -84,13 +85,19 @@ class Outlook:
 
     @property
     def least_rounds(self) -> int | None:
-        """Rounds with which one could tell; None if these are enough."""
-        return _LEAST_ROUNDS if self.rounds < _LEAST_ROUNDS else None
+        """Rounds with which one could tell whether tuning is done; None if these are enough, or still bring much."""
+        enough = _ROUNDS_TO_STOP if self._idles else _FEWEST_ROUNDS
+        return enough if self.rounds < enough else None
 
     @property
     def done(self) -> bool:
         """More rounds would bring little."""
-        return self.hopeless or (self.late_gain is not None and self.late_gain < _LITTLE)
+        return self.hopeless or (self._idles and self.rounds >= _ROUNDS_TO_STOP)
+
+    @property
+    def _idles(self) -> bool:
+        """The last half of the rounds brought little."""
+        return self.late_gain is not None and self.late_gain < _LITTLE
 
 
 def _lasting(costs: Sequence[float | None]) -> list[float]:
@@ -100,7 +107,7 @@ def _lasting(costs: Sequence[float | None]) -> list[float]:
 
 
 def _late_gain(best: Sequence[float]) -> float | None:
-    if len(best) < _LEAST_ROUNDS:
+    if len(best) < _FEWEST_ROUNDS:
         return None
-    early, last = best[math.ceil(_EARLY * len(best)) - 1], best[-1]
+    early, last = best[math.ceil(len(best) / 2) - 1], best[-1]
     return None if early == math.inf else 1 - last / early

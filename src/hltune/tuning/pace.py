@@ -23,9 +23,9 @@ _SPARE = 1.5
 """So many times as many candidates as a round has time for, for how long one takes is not known well."""
 _TOGETHER_S = 0.02
 """What comes so soon after another one was measured with it."""
-_SLOWER = 1.25
-"""How many times as long a candidate of a round takes as the known schedules that are measured first: median of sixteen
-applications; the least was 0.6, the most 2.9."""
+_ENOUGH_OF_ROUNDS = 8
+"""Candidates of rounds that tell how many come in a minute. Known schedules, which are measured first, do not: of
+sixteen applications, candidates of rounds took between 0.6 and 2.9 times as long."""
 _NEWEST = 100
 """Bursts of candidates that tell how long one takes, and candidates that tell how long a call does."""
 _FINALIST_QUANTILE = 0.75
@@ -63,9 +63,6 @@ class Pace:
     Args:
         nodes: how many computers measure side by side at present.
         turns_s: how long all turns of a schedule take, whose calls take so many seconds.
-
-    Attributes:
-        known: something was measured, in this run or in an earlier one.
     """
 
     def __init__(
@@ -80,8 +77,9 @@ class Pace:
         self._call_s = 0.0
         self._calls_s: deque[float] = deque(maxlen=_NEWEST)
         self._last_round_s: float | None = None
-        self._slower = _SLOWER
-        self.known = False
+        self._next_s: float | None = None
+        self._of_rounds = _Burst()
+        self._searching_s: float | None = None
         self._candidate_s = self._finalist_s = 1.0
         self._bursts: deque[_Burst] = deque(maxlen=_NEWEST)
 
@@ -90,7 +88,9 @@ class Pace:
     ) -> Iterator[tuple[str, Measurement]]:
         """Passes on what is being measured, and learns from when it comes.
 
-        Where fewer are measured `at_once` than there are lanes, a round is faster.
+        Args:
+            at_once: how many known schedules are measured; a round is faster than fewer of them than there are lanes.
+                None for candidates of a round.
         """
         lanes = self._lanes
         busy = min(at_once or lanes, lanes) / lanes
@@ -102,13 +102,13 @@ class Pace:
             if alone or taken_s >= _TOGETHER_S:
                 self._bursts.append(_Burst())
             self._bursts[-1].add(taken_s, works=isinstance(measurement, Cost))
+            if at_once is None:
+                self._saw_of_round(taken_s, works=isinstance(measurement, Cost))
             if isinstance(measurement, Cost):
                 self._calls_s.append(measurement.value)
             last_s, alone = now_s, False
             yield key, measurement
         if self._bursts:
-            self.known = True
-            self._slower = _SLOWER if self._last_round_s is None else 1.0
             times_s = [each.seconds / each.count for each in self._bursts for _ in range(each.count)]
             working_s = [each.seconds / each.works for each in self._bursts for _ in range(each.works)]
             self._candidate_s = float(np.median(times_s))  # for one says little
@@ -116,6 +116,11 @@ class Pace:
             self._finalist_s = float(np.quantile(working_s or times_s, _FINALIST_QUANTILE))
         if self._calls_s:
             self._call_s = float(np.median(self._calls_s))
+
+    def _saw_of_round(self, taken_s: float, *, works: bool) -> None:
+        self._of_rounds.add(taken_s, works=works)
+        if self._of_rounds.count >= _ENOUGH_OF_ROUNDS:
+            self._next_s = self._of_rounds.seconds / self._of_rounds.count
 
     def recall(self, taken: Sequence[tuple[float, float]]) -> None:
         """Learns from earlier runs, as long as nothing is measured in this one.
@@ -133,11 +138,22 @@ class Pace:
         steps_s = steps_s[steps_s <= _PAUSE * self._candidate_s]
         self._finalist_s = max(_TOGETHER_S, float(np.quantile(steps_s, _FINALIST_QUANTILE)))
         self._call_s = float(np.median(costs))
-        self._slower, self.known = 1.0, True  # most of them were candidates of rounds
+        self._next_s = self._candidate_s  # most of them were candidates of rounds
+
+    def saw_search(self, seconds: float) -> None:
+        """Learns from how long it took to find the candidates of a round."""
+        self._searching_s = seconds
 
     def saw_round(self, seconds: float) -> None:
         """Learns from how long a round took."""
-        self._last_round_s, self._slower = seconds, 1.0
+        self._last_round_s = seconds
+        if self._next_s is None and self._bursts:  # it had few candidates, and no round may have more
+            self._next_s = self._candidate_s
+
+    @property
+    def known(self) -> bool:
+        """Candidates of rounds were measured, in this run or in an earlier one, and tell how long others take."""
+        return self._next_s is not None
 
     @property
     def candidate_s(self) -> float:
@@ -146,15 +162,16 @@ class Pace:
 
     @property
     def next_candidate_s(self) -> float:
-        """The same of a candidate of a round, if only known schedules were measured so far."""
-        return self._slower * self._candidate_s
+        """The same of a candidate of a round, searches not counted; that of known schedules as long as nobody knows."""
+        return self._candidate_s if self._next_s is None else self._next_s
 
     @property
     def samples_per_minute(self) -> float:
         """Measurements of a full round, by all of its time."""
         candidate_s = self.next_candidate_s
         measuring_s = self._measuring_s(candidate_s)
-        return 60 * measuring_s / candidate_s / (measuring_s + self._probing_s(measuring_s))
+        searching_s = self._probing_s(measuring_s) if self._searching_s is None else self._searching_s
+        return 60 * measuring_s / candidate_s / (measuring_s + searching_s)
 
     @property
     def shortest_round_s(self) -> float:

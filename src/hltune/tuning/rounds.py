@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from hltune.cost_model.adams2019.lineage import Lineage
@@ -50,8 +51,8 @@ class Run:
 
     Attributes:
         earlier: least costs after each round of earlier runs, None as long as nothing worked.
-        expected: what was expected before the first round, or after it if nothing was measured before; None if there
-            was no time for any.
+        expected: what was expected before the first round, after its first candidates, or after a short one; None as
+            long as nobody knows.
         error: what ended its rounds early; None if nothing did.
     """
 
@@ -139,7 +140,7 @@ class _Rounds:
         self._expect(name, share_s)
         before = run.tuner.history.best_cost
         try:
-            done = run.tuner.round(limits, self.progress)
+            done = run.tuner.round(limits, self.progress, after_each=partial(self._expect, name, share_s))
         except HltuneError as error:
             run.error = error
             self.progress.note(f"{name} has no further rounds, and what was measured so far is compared. {error}")
@@ -174,7 +175,7 @@ class _Rounds:
         return sum(each.measured for each in self.runs.values())
 
     def _expect(self, name: str, share_s: float) -> None:
-        """Says what the rounds of a pipeline will bring in its share of the time, if nobody knows yet."""
+        """Says what the rounds of a pipeline will bring in its share of the time, once that is known."""
         run = self.runs[name]
         if run.expected is not None:
             return
@@ -205,7 +206,7 @@ class _Rounds:
 def _why_done(outlook: Outlook) -> str:
     if outlook.late_gain is None:
         return f"given up, nothing works after {outlook.rounds} rounds"
-    return f"done, the last two thirds of its {outlook.rounds} rounds took {outlook.late_gain:.1%} off the least cost"
+    return f"done, the last half of its {outlook.rounds} rounds took {outlook.late_gain:.1%} off the least cost"
 
 
 def part(end_s: float, parts: int) -> float:

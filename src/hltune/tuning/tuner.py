@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeGuard
@@ -119,7 +119,7 @@ class Tuner:
         return self.pace.finals_s(references, side_by_side=self.session.side_by_side)
 
     def expect(self, minutes: float, *, most: float) -> Expectation | None:
-        """What so many minutes of rounds will bring; None before anything was measured in any run.
+        """What so many minutes of rounds will bring; None before enough candidates were measured in any run.
 
         Args:
             most: samples that there may be.
@@ -262,14 +262,19 @@ class Tuner:
         """It was measured, in this run or before, and has failed."""
         return self.history.cost_of(candidate) == math.inf
 
-    def round(self, limits: Limits, progress: Progress) -> Round:
-        """Searches, measures, stores and learns once."""
+    def round(self, limits: Limits, progress: Progress, *, after_each: Callable[[], None] = lambda: None) -> Round:
+        """Searches, measures, stores and learns once.
+
+        Args:
+            after_each: called whenever a candidate was measured.
+        """
         self._round += 1
         began_s = time.monotonic()
         share = self.mutant_share if self._searches else None
         found = self._proposals.find(share, limits, self._round, progress)
         searched_s = time.monotonic()
-        measured = self._measure_new(found.candidates, limits, progress)
+        self.pace.saw_search(searched_s - began_s)
+        measured = self._measure_new(found.candidates, limits, progress, after_each)
         measured_s = time.monotonic()
         self._say(progress, "learning")
         beams = [(weights, None if key is None else self.history.cost(key)) for weights, key in found.beams]
@@ -308,7 +313,9 @@ class Tuner:
         limit_s = max(_LEAST_LEARNING_S, _LEARNING_SHARE * self.pace.measuring_s)
         self.drafts.learn(end_s=min(end_s, time.monotonic() + limit_s))
 
-    def _measure_new(self, candidates: dict[str, Candidate], limits: Limits, progress: Progress) -> list[Measurement]:
+    def _measure_new(
+        self, candidates: dict[str, Candidate], limits: Limits, progress: Progress, after_each: Callable[[], None]
+    ) -> list[Measurement]:
         """Measures and stores candidates while there is time; those that are left go to the pool."""
         allowed = dict(islice(candidates.items(), limits.samples))
         best, end_s = self.history.best_cost, min(limits.end_s, time.monotonic() + self.options.round_s)
@@ -320,6 +327,7 @@ class Tuner:
             for key, measurement in self.pace.seen(measurements):
                 measured[key] = measurement
                 self._say(progress, f"measuring {len(measured)} of {len(allowed)}")
+                after_each()
         surprising = {key: each.value for key, each in measured.items() if _is_surprising(each, best)}
         fastest = [allowed[key].as_measured(measured[key]) for key in sorted(surprising, key=surprising.__getitem__)]
         fastest = [*{each.schedule: each for each in fastest}.values()]  # several may be repaired to the same one

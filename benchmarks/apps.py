@@ -3,8 +3,9 @@
 Tunes each for that long (5 minutes) and prints how many times as long as the tuned schedule the expert one takes, and
 the better of Mullapudi2016 and Adams2019 without tuning, all measured interleaved at the end of the tuning; then
 geometric means; then how well the minutes were kept, and how many times as many samples per minute came as were
-forecast when eight candidates were measured. What has been tuned is kept as JSON in the workspace and not tuned again, so that a run
-that was interrupted goes on. It takes about an hour and a half in all, beside which nothing else should run.
+forecast when eight candidates were measured. What has been tuned is kept as JSON in the workspace and not tuned again,
+so that a run that was interrupted goes on. It takes about an hour and a half in all, beside which nothing else should
+run.
 """
 
 from __future__ import annotations

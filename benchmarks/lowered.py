@@ -23,7 +23,7 @@ from hltune.cost_model.metrics import NO_PAIRS, PairCount, count_pairs, regret_a
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.ranker import fit
 from hltune.lowered.features import VERSION, decoded
-from hltune.lowered.job import FeaturesJob, LowerJob
+from hltune.lowered.job import FeaturesJob, Lowering, LowerJob
 from hltune.runtime.worker import Worker
 from hltune.samples.reader import Reader
 from hltune.schedule.export import CompileJob
@@ -57,9 +57,7 @@ def time_one(name: str, workspace: Workspace) -> float:
     folder = workspace.root.absolute() / name
     with Worker(preload=("halide",)) as worker:
         lower = LowerJob(spec=spec, schedule=schedule, target=target.name)
-        both = FeaturesJob(
-            spec=spec, schedules=(schedule,), target=target.name, vector_bytes=target.vector_bytes, cores=CORES
-        )
+        both = FeaturesJob(lowering=Lowering(spec=spec, target=target, cores=CORES), schedules=(schedule,))
         compiling = CompileJob(
             spec=spec, schedule=schedule, target=target.name, directory=folder, function_name="pipeline"
         )

@@ -14,12 +14,13 @@ from hltune.bundle.manifest import Manifest
 from hltune.bundle.packing import read_manifest
 from hltune.bundle.results import checksum, start_of_checks
 from hltune.commands import bundle as command
-from hltune.machine.hexagon.toolchain import find_zig
 from hltune.machine.options import MeasureOptions
+from hltune.runtime.c_compilers import find_zig
 from hltune.schedule.repair import repaired
 from hltune.values.provenance import REPAIR, Mutated
 from hltune.values.schedule_codec import schedule_hash
-from hltune.workspace.tunings import tunings
+from hltune.workspace.lines import read_lines
+from hltune.workspace.tunings import TuningCommand
 from tests.cli.conftest import PIPELINES, Run
 
 QEMU = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
@@ -61,7 +62,7 @@ def test_rounds_of_bundles(hltune: Run, tmp_path: Path) -> None:
     again = hltune("bundle", "read", "device/results.json", "--json").document
     assert (again["added"], again["measured"]) == (0, 7)
     (noted,) = (tmp_path / ".hltune").rglob("tunings.jsonl")
-    assert [each.seed for each in tunings(noted)] == [3]  # by which `reproduce` finds the inputs
+    assert [each.seed for each in read_lines(noted, TuningCommand)] == [3]  # by which `reproduce` finds the inputs
     exported = hltune(
         "export", *SMALL[:3], "--max-parallelism", 2, "--schedule", schedule, "-o", "out", "--format", "cpp"
     )
@@ -87,8 +88,8 @@ def test_rounds_of_bundles(hltune: Run, tmp_path: Path) -> None:
     partly = hltune("bundle", "read", "bad.json", "--workspace", "third", "--bundle", "b.zip", "--json")
     assert partly.code == 1 and "line 4: the line was changed" in partly.err
     # The line may be one that does not repeat, or that shows it of another.
-    read_lines, all_lines = (each["good"] + each["refuted"] for each in (partly.document, document))
-    assert read_lines == all_lines - 1 and partly.document["added"] == partly.document["good"]
+    lines_read, all_lines = (each["good"] + each["refuted"] for each in (partly.document, document))
+    assert lines_read == all_lines - 1 and partly.document["added"] == partly.document["good"]
 
 
 def results_on(cpu: str, manifest: Manifest, outcomes: dict[int, str]) -> bytes:

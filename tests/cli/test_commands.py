@@ -16,8 +16,8 @@ import pytest
 
 from hltune.cli.flags import RunLimits
 from hltune.commands import ranked
-from hltune.machine.hexagon.toolchain import find_zig
 from hltune.machine.options import MeasureOptions
+from hltune.runtime.c_compilers import find_zig
 from hltune.search import ladder, pool
 from hltune.search.autoschedulers import Mullapudi2016Options, SearchOptions
 from tests.cli.conftest import PIPELINES, Run

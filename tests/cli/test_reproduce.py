@@ -21,8 +21,9 @@ from hltune.machine.portable import fill_portably
 from hltune.schedule.script import BY_RULE
 from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
+from hltune.workspace.lines import add_line
 from hltune.workspace.records import Workspace
-from hltune.workspace.tunings import TuningCommand, note_tuning
+from hltune.workspace.tunings import TuningCommand
 from tests.cli.conftest import Run, running_in
 from tests.cli.stored import BLUR, LAYOUTS, ODD, alone, image_of, reproduced, store, stored
 from tests.machine.opened import opened
@@ -375,7 +376,7 @@ def test_the_seed_is_that_of_the_tuning_that_measured_it(hltune: Run, tmp_path: 
     path = Workspace(tmp_path / ".hltune").tunings(*stored(tmp_path, identifier))
     for seed, after_s in ((5, -100.0), (4, -200.0), (6, 100.0)):
         about = TuningCommand(command="hltune tune", seed=seed, began_s=time.time() + after_s, hltune="0.1.0")
-        note_tuning(path, about)
+        add_line(path, about)
     assert hltune("reproduce", identifier, "-o", "out").code == 0
     assert "\nSEED = 5\n" in (tmp_path / "out/reproduce.py").read_text()
     assert hltune("reproduce", identifier, "-o", "out", "--seed", 0).code == 0

@@ -15,7 +15,8 @@ from hltune.cluster.head import Member
 from hltune.cluster.machine import ClusterMachine
 from hltune.cluster.parcel import Parcel, decode
 from hltune.cluster.workers import RemoteWorkers
-from hltune.lowered.many import Lowering, features_of_each
+from hltune.lowered.job import Lowering
+from hltune.lowered.many import features_of_each
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.search.autoschedulers import Adams2019Options

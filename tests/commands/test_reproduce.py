@@ -15,6 +15,7 @@ from hltune.machine.bounds import CoverJob
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import open_machine, resolve
 from hltune.machine.options import MeasureOptions
+from hltune.machine.reference import References
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.build import spec_of
 from hltune.runtime.progress import Silent
@@ -102,7 +103,7 @@ def test_tolerances_that_were_measured_for_the_dsp_are_found(tmp_path: Path) -> 
         pass
     with (
         open_machine(target, options, workers=1) as machine,
-        machine.session(spec, Inputs(), memory=workspace.cache) as session,
+        machine.session(spec, Inputs(), References(memory=workspace.cache)) as session,
     ):
         outputs, identity = session.verification.outputs, machine.identity
     example = Example(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pytest
 
 from hltune.lowered import job
-from hltune.lowered.job import FeaturesJob, Lowered
-from hltune.lowered.many import Lowering, features_of_each
+from hltune.lowered.job import FeaturesJob, Lowered, Lowering
+from hltune.lowered.many import features_of_each
 from hltune.runtime.worker import Process, Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.values.directives import Schedule

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hltune.lowered.job import FeaturesJob
+from hltune.lowered.job import FeaturesJob, Lowering
 from hltune.machine.open import resolve
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Worker
@@ -65,7 +65,7 @@ def features(entry: str, schedule: str, folder: Path) -> bytes:
         source = Source(kind="python", location=str(file), entry=entry)
         spec = worker.run(Unchecked(source=source, target="host", cache=CACHE))
         schedules = (parse_schedule(schedule, spec.funcs),)
-        job = FeaturesJob(spec=spec, schedules=schedules, target=target.name, vector_bytes=target.vector_bytes, cores=2)
+        job = FeaturesJob(lowering=Lowering(spec=spec, target=target, cores=2), schedules=schedules)
         (found,) = worker.run(job)
     assert isinstance(found, ProgramFeatures), found
     return found.encode()

@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from hltune.machine.hexagon.toolchain import addresses_can_be_fixed, find_emulator, find_zig
+from hltune.machine.hexagon.toolchain import addresses_can_be_fixed, find_emulator
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import open_machine
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine, Session
+from hltune.machine.reference import References
 from hltune.machine.task import NumPyReference
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
+from hltune.runtime.c_compilers import find_zig
 from hltune.runtime.worker import Worker, parent
 from hltune.schedule.parse import parse_schedule
 from hltune.values.directives import Schedule
@@ -73,7 +75,7 @@ def sharing() -> Iterator[Opened]:
             key = target, options, workers
             if key not in machines:
                 machines[key] = stack.enter_context(open_machine(target, options, workers=workers))
-            return machines[key].session(spec, inputs, numpy_reference=numpy_reference, memory=memory)
+            return machines[key].session(spec, inputs, References(numpy=numpy_reference, memory=memory))
 
         yield opened
 

@@ -80,6 +80,37 @@ def test_generators_write_the_headers_that_others_call_them_by(load: Load) -> No
     assert load(f"{stubs / 'outer.cpp'}+{stubs / 'inner.cpp'}:outer").content_hash == spec.content_hash
 
 
+def test_a_header_that_is_found_first_now_is_read(load: Load, tmp_path: Path) -> None:
+    """The folder has what rules of make write in a way of their own."""
+    root = tmp_path / "a #$ b"
+    for name in ("first", "second"):
+        (root / name).mkdir(parents=True)
+    file = root / "row.cpp"
+    file.write_text(
+        """#include "Halide.h"
+#include "amount.h"
+struct Row : Halide::Generator<Row> {
+    Output<Buffer<int32_t, 1>> output{"output"};
+    void generate() { Halide::Var x; output(x) = x + AMOUNT; output.set_estimates({{0, 8}}); }
+};
+HALIDE_REGISTER_GENERATOR(Row, row)
+"""
+    )
+    flags = tuple(parse_include(str(root / name)) for name in ("first", "second"))
+    (root / "second" / "amount.h").write_text("#define AMOUNT 2")
+    found = [load(file, cxxflags=flags)]
+    for number, folder in enumerate((root / "first", root), start=3):
+        (folder / "amount.h").write_text(f"#define AMOUNT {number}")
+        found.append(load(file, cxxflags=flags))
+    assert len({each.hlpipe for each in found}) == 3
+
+
+def test_a_missing_header_with_its_whole_path_is_named(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "row.cpp"
+    file.write_text('#include "/no/such/tables.h"')
+    assert "/no/such/tables.h" in message(load, file)
+
+
 @pytest.mark.long
 def test_flags_are_part_of_the_program(load: Load) -> None:
     """Another value of the macro gives another pipeline, not the one from the cache."""

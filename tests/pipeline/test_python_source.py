@@ -12,6 +12,7 @@ from hltune.pipeline.serialized_schedule import read_plans
 from hltune.schedule.source import to_cpp_header, to_python
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError, JobFailed
+from hltune.values.pipeline import ScalarArgument
 from tests.pipeline.conftest import PIPELINES, Load
 
 
@@ -311,3 +312,66 @@ def test_generator_parameters_have_their_types(load: Load, values: tuple[str, ..
 
 def test_what_a_generator_leaves_open_must_be_given(load: Load) -> None:
     assert "No type has been specified for input" in message(load, "bad/generator_raises.py")
+
+
+def test_a_file_is_a_program_without_arguments(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "sized.py"
+    file.write_text(
+        """
+import sys
+import halide as hl
+
+WIDTH = int(sys.argv[1]) if len(sys.argv) > 1 else 48
+assert sys.argv[0].endswith("sized.py")
+
+def row():
+    x, f = hl.Var("x"), hl.Func("f")
+    f[x] = x + len(sys.argv)
+    f.set_estimates([(0, WIDTH)])
+    return f
+"""
+    )
+    assert [each.estimate for each in load(file).outputs] == [((0, 48),)]
+
+
+def test_scalars_that_configure_adds_have_values(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "scaled.py"
+    file.write_text(
+        """
+import halide as hl
+
+x = hl.Var("x")
+
+@hl.generator("scaled")
+class Scaled(hl.Generator):
+    output = hl.OutputBuffer(hl.Int(32), 1)
+
+    def configure(self):
+        self.add_input("scale", hl.InputScalar(hl.Int(32)))
+
+    def generate(self):
+        g = self
+        g.output[x] = x * g.scale
+        g.output.set_estimates([(0, 64)])
+"""
+    )
+    assert [each.estimate for each in load(file, p=("scale=3",)).inputs if isinstance(each, ScalarArgument)] == [3]
+    assert "-p scael: no such parameter" in message(load, file, p=("scael=3",))
+
+
+def test_elements_of_a_tuple_have_names_of_their_own(load: Load, tmp_path: Path) -> None:
+    file = tmp_path / "both.py"
+    file.write_text(
+        """
+import halide as hl
+
+def both():
+    x, pair, other = hl.Var("x"), hl.Func("out"), hl.Func("out_1")
+    pair[x] = hl.Tuple([hl.Expr(x), x + 1])
+    other[x] = x
+    for each in (pair, other):
+        each.set_estimates([(0, 8)])
+    return pair, other
+"""
+    )
+    assert "an element of a Tuple has the same name as another output" in message(load, file)

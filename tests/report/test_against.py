@@ -43,8 +43,8 @@ def lines_of(*both: Explained) -> list[str]:
         (expert(2.2, 2.1, 2.3, 3.3, 3.3), False, "as fast as expert (95% interval 1.05 to 1.15)", False),
         (expert(1.9, 2.1, 2.0, 2.9, 3.1), True, "tuned is in a tie with expert (95% interval 0.95 to 1.05)", True),
         (expert(1.0, 1.0, 1.0, 1.5, 1.5), False, "tuned is 2.00 times as slow as expert", False),
-        (expert(4.0, 4.0), None, "tuned is 2.00 times as fast as expert, in too few rounds to be sure", True),
-        (expert(2.0, 2.0), None, "tuned is in a tie with expert, in too few rounds to be sure", True),
+        (expert(4.0, 4.0), None, "tuned is 2.00 times as fast as expert, in too few turns to be sure", True),
+        (expert(2.0, 2.0), None, "tuned is in a tie with expert, in too few turns to be sure", True),
     ],
 )
 def test_the_first_line_says_which_one_is_faster(other: Explained, tie: bool | None, said: str, *, doubt: bool) -> None:

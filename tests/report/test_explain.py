@@ -117,8 +117,8 @@ SLOW = Cost(unit=MILLISECONDS, turns=((1.0,),), pruned=True)
 @pytest.mark.parametrize(
     ("beside", "measured", "interval", "helps", "said"),
     [
-        (FEW, in_turns(1.0, 1.0, 1.5), None, None, "2.00 times as fast, in too few rounds to be sure"),
-        (in_turns(2.0), in_turns(2.0), None, None, "a tie, in too few rounds to be sure"),
+        (FEW, in_turns(1.0, 1.0, 1.5), None, None, "2.00 times as fast, in too few turns to be sure"),
+        (in_turns(2.0), in_turns(2.0), None, None, "a tie, in too few turns to be sure"),
         (MEASURED, SLOW, None, False, "500.00 times as slow, it does not help"),  # of which one round is enough
         (SLOW, MEASURED, None, True, "500.00 times as fast"),
         (packets(2000), packets(1000), [2.0, 2.0], True, "2.00 times as fast"),

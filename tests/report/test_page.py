@@ -126,7 +126,7 @@ def test_what_was_changed_or_is_not_sure_is_said_to_be(tmp_path: Path) -> None:
     few = result(explanation=replace(explanation(found), others={"theirs": inside}))
     write_page(reported([few], {}, command=""), tmp_path / "out.html")
     text = (tmp_path / "out.html").read_text()
-    assert "in too few rounds to be sure; with it, the schedule was changed to stay inside" in text
+    assert "in too few turns to be sure; with it, the schedule was changed to stay inside" in text
     assert ">verified; it was changed to stay inside" in text
 
 

@@ -249,3 +249,10 @@ def test_what_does_not_fit_is_refused(text: str, message: str) -> None:
 def test_numbers_in_text_are_bounded() -> None:
     with pytest.raises(InputError):
         parse_schedule(f"output.split(x, x, xi, {'9' * 5000});", FUNCS)
+
+
+def test_funcs_that_are_called_like_numbers() -> None:
+    text = """Func 3 = pipeline.get_func(1); Func 0 = pipeline.get_func(0);
+        3.split(x, x, xi, 32).vectorize(xi); 0.compute_at(3, x).vectorize(x, 3);"""
+    funcs = (FuncInfo(name="0", args=("x",)), FuncInfo(name="3", args=("x",)))
+    assert to_text(parse_schedule(text, funcs)).splitlines()[0] == "3.split(x, x, xi, 32, TailStrategy::Auto);"

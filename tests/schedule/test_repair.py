@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hltune.schedule.repair import is_about_sizes, is_outside, repaired, with_repairs
+from hltune.values.cost import failed_repair, repair_of
 from hltune.values.directives import ComputeRoot, Schedule, Split, Stage, Vectorize
 from hltune.values.errors import Failure
 
@@ -49,6 +50,9 @@ def test_messages(message: str, outside: bool) -> None:
     assert is_outside(message) == outside
 
 
+WRONG = Failure(stage="verify", kind="wrong output", message="values differ")
+
+
 def test_the_first_that_works_is_taken() -> None:
     tried: list[Schedule] = []
 
@@ -62,13 +66,21 @@ def test_the_first_that_works_is_taken() -> None:
 
 
 def test_a_failure_stays_what_it_was() -> None:
-    wrong = Failure(stage="verify", kind="wrong output", message="values differ")
+    slow = Failure(stage="run", kind="timeout", message="took longer than its limit of 20 s")
     given = schedule("RoundUp")
-    for failure, attempts in ((wrong, 1), (OUTSIDE, 3)):
-        outcomes = iter([failure, wrong, wrong])
+    for failure, attempts in ((WRONG, 1), (OUTSIDE, 3)):
+        outcomes = iter([failure, slow, slow])
         tried: list[Schedule] = []
         assert with_repairs(given, lambda each: (tried.append(each), next(outcomes))[1]) == (given, failure)  # noqa: B023
         assert len(tried) == attempts
+
+
+def test_a_repaired_schedule_that_is_wrong_is_named() -> None:
+    outcomes = iter([OUTSIDE, WRONG, 3])
+    repair = schedule("ShiftInwards")
+    measured, failure = with_repairs(schedule("RoundUp"), lambda _: next(outcomes))
+    assert measured == repair and isinstance(failure, Failure)
+    assert failure == failed_repair(WRONG, repair) and failure.is_wrong and repair_of(failure) == repair
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from hltune.lowered.account import Account, AccountJob
 from hltune.lowered.features import CACHES
+from hltune.lowered.job import Lowering
 from hltune.machine.open import target_job
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.source import Source
@@ -60,11 +61,8 @@ class Reader:
         return found
 
     def try_(self, schedule: Schedule) -> Account | Failure:
-        target = self.target
-        job = AccountJob(
-            spec=self.spec, schedule=schedule, target=target.name, vector_bytes=target.vector_bytes, cores=CORES
-        )
-        return self._worker.run(job)
+        lowering = Lowering(spec=self.spec, target=self.target, cores=CORES)
+        return self._worker.run(AccountJob(lowering=lowering, schedule=schedule))
 
     def case(self, text: str) -> Case:
         schedule = parse_schedule(text, self.spec.funcs)

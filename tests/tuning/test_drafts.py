@@ -81,7 +81,8 @@ def test_what_needs_more_stack_than_a_thread_may_have_is_not_measured(place: Pla
     whole = candidate(place, "rows.compute_root().store_in(Stack);")
     tile = candidate(place, "rows.compute_at(blurred, y).store_in(Stack);")
     with place.store() as store:
-        drafts = replace(drafts_of(place, store), stack_limit_bytes=16 << 10)
+        drafts = drafts_of(place, store)
+        drafts.programs.stack_limit_bytes = 16 << 10
         found = choose(drafts, making(whole, tile), 2)
         assert list(found.chosen.values()) == [tile] and (found.lowered, found.refused) == (1, 1)
         assert not choose(drafts, making(whole), 1).made  # it is known by now
@@ -305,7 +306,7 @@ def test_what_takes_too_long_to_lower_is_not_compiled_either(
         assert list(choose(drafts, making(first), 1).chosen.values()) == [first]
         failure = Failure(stage="read", kind=kind, message="as it was")
         monkeypatch.setattr(
-            "hltune.tuning.drafts.features_of_each", lambda _, new, *__, **___: ((key, failure) for key in new)
+            "hltune.tuning.lowered.features_of_each", lambda _, new, *__, **___: ((key, failure) for key in new)
         )
         found = choose(drafts, making(first, other), 2)
     assert (other in found.chosen.values()) == measured

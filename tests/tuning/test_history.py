@@ -9,7 +9,7 @@ import pytest
 from hltune.runtime.progress import Silent
 from hltune.tuning.pace import Limits
 from hltune.values.candidate import Candidate
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import Cost, Measurement, failed_repair
 from hltune.values.directives import Parallel, Schedule, Split, Unroll, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.provenance import Mutated, Named
@@ -149,3 +149,62 @@ def test_what_is_allowed_is_asked_of_the_best_alone(place: Place) -> None:
         history = place.tuner(store, make_options(), allowed=allowed).history
         assert history.best_cost == 3.0 and [each.schedule for each in history.best(2)] == tried[2:4]
         assert asked == tried[:4]
+
+
+def test_what_is_wrong_of_a_repaired_schedule_is_known_of_both(place: Place) -> None:
+    """A search finds a schedule that leaves its images; it is repaired, and that is right, but not always."""
+    repair = Schedule((Vectorize(BLURRED, "x"),))
+    found = Candidate(schedule=SLOW, provenance=Named(name="adams2019"))
+    wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+    right = Cost(unit=MILLISECONDS, turns=((0.5,),), repair=repair)
+    taken = [right, failed_repair(wrong, repair)]
+
+    class Dictated(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:  # noqa: ARG002 - whatever is asked for
+            return taken.pop(0)
+
+    with place.store() as store:
+        history = place.tuner(store, make_options()).history
+        while taken:
+            list(history.measure(Dictated(), {schedule_hash(SLOW): found}, best=None))
+        repaired = Candidate(schedule=repair, provenance=Named(name="tuned"))
+        for each in (history, place.tuner(store, make_options()).history):
+            assert each.refuted(found) is not None and each.refuted(repaired) is not None
+            assert not each.ranked(1, distinct=True)
+
+
+def test_a_repaired_schedule_that_was_too_slow_is_tried_again_when_it_may_take_longer(place: Place) -> None:
+    repair = Schedule((Vectorize(BLURRED, "x"),))
+    found = Candidate(schedule=SLOW, provenance=Named(name="adams2019"))
+
+    class Late(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:  # noqa: ARG002 - whatever is asked for
+            return failed_repair(BROKEN, repair)
+
+    with place.store() as store:
+        key = schedule_hash(SLOW)
+        list(place.tuner(store, make_options()).history.measure(Late(), {key: found}, best=None))
+        assert key in place.tuner(store, make_options(), limits={"--compile-timeout": 20.0}).history
+        assert key not in place.tuner(store, make_options(), limits={"--compile-timeout": 90.0}).history
+
+
+def test_a_comparison_takes_back_what_only_a_fast_moment_has_shown(place: Place) -> None:
+    """One of four cost half as much in the last round; in the comparison, all of them take a tenth longer."""
+    schedules = [Schedule((kind(BLURRED, x),)) for kind in (Unroll, Parallel) for x in "xy"]
+    found = [Candidate(schedule=each, provenance=Named(name="manual")) for each in schedules]
+    taken = [1.0, 1.0, 0.5, 1.1]
+
+    class Dictated(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:  # noqa: ARG002 - whatever is asked for
+            return Cost(unit=MILLISECONDS, turns=((taken.pop(0),),))
+
+    with place.store() as store:
+        history = place.tuner(store, make_options()).history
+        list(history.measure(Dictated(), {schedule_hash(each.schedule): each for each in found}, best=None))
+        assert history.best_cost == 0.5
+        finals = [Cost(unit=MILLISECONDS, turns=((cost,),)) for cost in (1.1, 1.1, 1.1, 1.21)]
+        history.correct([*zip(found[:2], finals, strict=False)])  # too few to tell
+        assert history.best_cost == 0.5
+        history.correct([*zip(found, finals, strict=True)])
+        for each in (history, place.tuner(store, make_options()).history):
+            assert [each.cost_of(one) for one in found] == [1.0, 1.0, 1.1, 1.1]

@@ -72,3 +72,5 @@ def test_rounds_are_too_few_to_tell_until_they_still_bring_much_or_hardly_anythi
     assert Outlook.of((1.0,) * 6).least_rounds == 16
     assert Outlook.of((2.0, 2.0, 2.0, 2.0, 1.0, 1.0)).least_rounds is None
     assert Outlook.of((1.0,) * 16).least_rounds is None
+    exhausted = replace(Outlook.of((1.0,) * 3), exhausted=True)
+    assert exhausted.done and exhausted.least_rounds is None

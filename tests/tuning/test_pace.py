@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import accumulate
 
 import pytest
@@ -81,27 +82,43 @@ def test_one_alone_takes_longer_than_one_of_several() -> None:
 
 
 def test_eight_candidates_of_rounds_tell_how_many_come_in_a_minute() -> None:
-    assert not seen(*[0.2] * 7).known
-    pace = seen(*[0.2] * 6, 0.5, 0.7)  # what takes long counts as well
+    # The first one comes late, for all lanes begin at once; what takes long otherwise counts.
+    pace = seen(3.0, *[0.2] * 6, 0.5, 0.7)
     assert pace.known and pace.next_candidate_s == pytest.approx(0.3)
     # 40 candidates take 12 seconds, and a third of that is for searches, or as much as these took.
     assert pace.samples_per_minute == pytest.approx(60 * 40 / (12 + 4))
-    pace.saw_search(8.0)
+    pace.saw_search(8.0, 40)
     assert pace.samples_per_minute == pytest.approx(60 * 40 / (12 + 8))
+    pace.saw_search(2.0, 10)  # of a round that had less time
+    assert pace.samples_per_minute == pytest.approx(60 * 10 / (3 + 2))
+
+
+def test_candidates_of_many_lanes_tell_as_well() -> None:
+    """Each of eight lanes compiles for 3 seconds and holds a candidate for two more turns, so that waves come."""
+    times = accumulate((0.0, 9.0, *[0.0] * 7, 3.0, *[0.0] * 7, 3.0, *[0.0] * 7))
+    pace, heard = Pace(replace(OPTIONS, workers=8)), list[float]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: next(times))
+        for _ in pace.seen([(str(number), WORKS) for number in range(24)]):
+            heard += [pace.next_candidate_s] if pace.known else []
+    assert heard[0] == pytest.approx(3.0 / 8)
 
 
 def test_known_schedules_do_not_tell_how_many_candidates_come_in_a_minute() -> None:
     assert not seen(*[0.2] * 9, at_once=9).known
     earlier = Pace(OPTIONS)
-    earlier.recall([(1e9 + 0.2 * each, 1.0) for each in range(9)])
+    taken = [(1e9 + 20 * each, 1.0) for each in range(9)]
+    earlier.recall(taken)
+    assert not earlier.known
+    # Two rounds of five candidates, and what lies between them.
+    earlier.recall(taken, [(number, 2e9 + 60 * number + 0.2 * each) for number in (1, 2) for each in range(5)])
     list(earlier.seen([("known", WORKS)] * 9, at_once=9))  # new ones, before the first round
     assert earlier.known and earlier.next_candidate_s == pytest.approx(0.2)
 
 
 def test_a_short_round_tells_as_well_as_it_can() -> None:
-    nothing, few = Pace(OPTIONS), seen(0.2, 0.2)
-    for pace in (nothing, few):
-        pace.saw_round(20.0)
+    nothing, few = seen(*[9.0] * 9, at_once=9), seen(0.3, 0.1)
+    list(nothing.seen([]))
     assert not nothing.known and few.known
     assert few.samples_per_minute == pytest.approx(60 * 40 / (8 + 8 / 3))
 
@@ -165,6 +182,5 @@ def test_what_earlier_runs_took_is_forecast_until_something_is_measured() -> Non
     pace.recall([(1e9 + each, 2.0) for each in times_s])
     assert pace.finalists(300.0, side_by_side=False) == int(300 / (10 * 2 + 36))
     assert pace.batch(Limits()) == pytest.approx(1.5 * 30 / 10, abs=0.5)
-    assert pace.known
     list(pace.seen([("new", WORKS)]))
     assert pace.candidate_s < 1.0

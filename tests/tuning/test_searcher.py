@@ -17,6 +17,7 @@ from hltune.search.ladder import effort
 from hltune.search.pool import Outcome, SearchPool
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
+from hltune.values.errors import Failure
 from hltune.workspace.searches import Searches
 from tests.report.values import SUBJECT
 from tests.search.test_ladder import FakePool, found
@@ -29,9 +30,10 @@ GREEDY_S = BEAM_S / effort(OPTIONS.search)
 
 @dataclass
 class LimitedPool(FakePool):
-    """Notes how long each job may take."""
+    """Notes how long each job may take; by itself, it takes as long as the options say."""
 
     limits_s: list[float] = field(default_factory=list[float])
+    timeout_s: float = OPTIONS.search_timeout_s
 
     def begin(self, worker: Worker, *_: Any, timeout_s: float) -> Running[tuple[Outcome, ...]]:
         self.limits_s.append(timeout_s)
@@ -95,3 +97,28 @@ def test_only_searches_that_come_again_are_remembered(tmp_path: Path) -> None:
         searching = searcher(SearchingPool(GREEDY_S, folder=tmp_path), tmp_path / "kept")
         ((_, outcome),) = searching.beams(centre, centre, initial=initial, limit_s=2 * BEAM_S, most=1)
         assert isinstance(outcome, Candidate) and len([*(tmp_path / "kept").glob("*")]) == files
+
+
+@dataclass
+class LatePool(SearchingPool):
+    """Whatever is searched takes too long."""
+
+    def run(self, _spec: Any, _target: str, searches: list[SearchOptions], *, timeout_s: float) -> list[Outcome]:
+        self.limits_s += [timeout_s for _ in searches]
+        late = Failure(
+            stage="Adams2019 search", kind="timeout", message=f"took longer than its limit of {timeout_s:g} s"
+        )
+        return [late for _ in searches]
+
+
+def test_a_search_is_remembered_with_the_limit_that_it_had(tmp_path: Path) -> None:
+    """That of `--search-timeout`, where it is lower than what a round would have."""
+    builtin, pool = builtin_weights(), LatePool(GREEDY_S, folder=tmp_path)
+    pool.timeout_s = 15.0
+    for _ in range(2):
+        searching = searcher(pool, tmp_path / "kept")
+        searching.beams(builtin, builtin, initial=builtin, limit_s=20.0, most=1)
+    assert pool.limits_s == [15.0]  # the second one knows
+    pool.timeout_s = 60.0
+    searcher(pool, tmp_path / "kept").beams(builtin, builtin, initial=builtin, limit_s=20.0, most=1)
+    assert len(pool.limits_s) == 2  # it may take longer now

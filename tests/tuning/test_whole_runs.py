@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hltune.commands import store, tune, tune_one
+from hltune.commands.on_record import drop_refuted
 from hltune.commands.place import Place as Opened
 from hltune.commands.tune import Tuning
 from hltune.cost_model.adams2019.weights import builtin_weights, write_weights
@@ -31,9 +32,10 @@ from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
 from hltune.values.unit import Unit
+from hltune.workspace.lines import read_lines
 from hltune.workspace.records import TUNED, Record
 from hltune.workspace.subject import EXPERT, Subject
-from hltune.workspace.tunings import tunings
+from hltune.workspace.tunings import TuningCommand
 from tests.tuning.conftest import THREADS, Place, make_options
 from tests.tuning.recorded import RecordedSession
 from tests.tuning.test_tuner import Notes
@@ -220,7 +222,7 @@ def test_the_command_is_noted_before_anything_is_measured_by_it(whole: Whole) ->
     """By the seed that stands there `reproduce` finds the inputs."""
     spec, machine = whole.place.subject.spec, whole.place.machine
     whole.tune(command="hltune tune blur")
-    (noted,) = tunings(whole.place.workspace.tunings(spec, machine))
+    (noted,) = read_lines(whole.place.workspace.tunings(spec, machine), TuningCommand)
     with Reader(whole.place.workspace.samples) as reader:
         first_s = min(at_s for at_s, _ in reader.history(spec.content_hash, machine.key))
     assert noted.began_s <= first_s
@@ -257,3 +259,18 @@ def test_who_starts_over_may_begin_with_weights_of_before(whole: Whole) -> None:
     write_weights(folder / "best-00007.weights", builtin_weights())
     tuning = whole.tune(fresh=True, weights=folder / "best-00007.weights", budget=Budget(rounds=0))
     assert len(tuning.results) == 1 and not (folder / "best-00007.weights").exists()
+
+
+def test_what_another_command_found_wrong_does_not_win_again(whole: Whole) -> None:
+    """`compare` writes no samples; that what was tuned has a race must be known all the same."""
+    place = whole.place
+    whole.tune()
+    former = whole.tuned
+    assert former is not None
+    wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+    verdicts = [(former.schedule, wrong)]
+    drop_refuted(verdicts, place.subject.spec, place.machine, MEASURE, place.workspace, whole.heard)
+    assert whole.tuned is None
+    for budget in (Budget(rounds=0), Budget(rounds=1)):
+        whole.tune(budget=budget)
+        assert whole.tuned is not None and whole.tuned.schedule != former.schedule

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import halide as hl
 import pytest
 
+from hltune.pipeline.build import build
 from hltune.pipeline.source import parse_estimate, parse_parameter
+from hltune.runtime.worker import Worker
+from hltune.schedule.recover import RecoverJob
 from hltune.values.directives import Bound, ComputeAt, ComputeRoot, HoistStorage, Parallel, Partition, Vectorize
+from hltune.values.errors import Failure, JobFailed
 from hltune.values.roles import Stage
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import MANUAL, MANUAL_PART, Subject, SubjectOptions, load_subject
@@ -123,10 +129,15 @@ def test_cpp_generators_keep_their_schedule(place: Workspace, guarded: str) -> N
 
 
 @pytest.mark.parametrize("guarded", ["true", "false"])
-def test_cpp_generators_that_prefetch_their_input_load(place: Workspace, guarded: str) -> None:
+def test_cpp_generators_that_prefetch_their_input_do_so(place: Workspace, guarded: str, tmp_path: Path) -> None:
     estimates = () if guarded == "true" else ("input=64x34", "output=64x32")
     found = load("by_hand.cpp", place, *estimates, p=(f"guarded={guarded}", "prefetched=true"))
     assert found.spec.manual is not None and not any("could not be compared" in note for note in found.spec.notes)
+    built, text = build(found.spec, found.hand_written[MANUAL].base), tmp_path / "lowered.txt"
+    outputs = {hl.OutputFileType.conceptual_stmt: str(text)}
+    built.pipeline.compile_to(outputs, built.arguments, "rows", hl.Target(found.target.name))
+    assert "prefetch(" in text.read_text()
+    assert not any("without prefetches" in note for note in found.notes)
 
 
 RACE = """
@@ -230,3 +241,19 @@ def test_a_generator_is_called_by_its_registered_name(place: Workspace, tmp_path
     assert without.name == named.name == "registered"
     place.directory(without).mkdir()
     assert place.directory(replace(named, name="renamed")) == place.directory(without)
+
+
+def test_whatever_goes_wrong_when_a_schedule_is_recovered_it_is_measured(
+    place: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Worker.run
+
+    def fails(self: Worker, job: Any) -> Any:
+        if isinstance(job, RecoverJob):
+            raise JobFailed(Failure(stage="recover the hand-written schedule", kind="timeout", message="took too long"))
+        return run(self, job)
+
+    monkeypatch.setattr(Worker, "run", fails)
+    found = load("by_hand.py:guarded", place)
+    assert found.hand_written[MANUAL].base == found.spec.manual_hash
+    assert "your own schedule is measured, but cannot be changed: recover the hand-written" in found.notes[-1]

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hltune.machine.hexagon.toolchain import find_c_compiler, find_zig
 from hltune.machine.task import checked
+from hltune.runtime.c_compilers import find_c_compiler, find_zig
 from hltune.runtime.files import ScratchFolder
 from hltune.schedule.export import libraries
 from hltune.values.errors import HltuneError, InputError

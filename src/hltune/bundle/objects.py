@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hltune.machine.inputs import Inputs, input_arrays
+from hltune.machine.task import COMPILE, attempted
 from hltune.pipeline.layout import layout_of
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, InputError
+from hltune.values.errors import Failure
 from hltune.values.pipeline import BufferArgument, PipelineSpec
 
 
@@ -33,19 +34,16 @@ class ObjectJob:
         """Runs in a worker; returns why that is impossible, if it is."""
         import halide as hl  # the parent handles jobs without it
 
-        from hltune.pipeline.build import build
-        from hltune.schedule.apply import apply_schedule
+        from hltune.schedule.apply import scheduled
 
-        process.enter("compile", timeout_s=self.timeout_s, one_thread=True)
-        try:
-            built = build(self.spec, self.schedule.base)
-            apply_schedule(built, self.spec, self.schedule)
+        def compile_it() -> None:
+            built, _ = scheduled(self.spec, self.schedule)
             target = hl.Target(self.target).with_feature(hl.TargetFeature.NoRuntime)
             outputs = {hl.OutputFileType.object: str(self.path)}
             built.pipeline.compile_to(outputs, built.arguments, self.function, target)
-        except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's
-            return Failure.of("compile", error)
-        return None
+
+        process.enter(COMPILE, timeout_s=self.timeout_s, one_thread=True)
+        return attempted(process, compile_it)
 
 
 @dataclass(frozen=True, slots=True)

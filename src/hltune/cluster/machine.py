@@ -6,7 +6,7 @@ import contextlib
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Self
 
 from hltune.cluster.connection import RayError, brief
@@ -19,8 +19,7 @@ from hltune.cluster.speeds import Occasion, Speeds
 from hltune.cluster.stream import TOGETHER, Taken
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.machine.protocol import MoreSchedules
-from hltune.machine.task import NumPyReference
+from hltune.machine.reference import ANY_TWO, References
 from hltune.machine.verify import Verification
 from hltune.runtime.worker import AnyWorker
 from hltune.values.cost import Cost, Measurement
@@ -51,26 +50,11 @@ class ClusterMachine(AbstractContextManager["ClusterMachine"]):
     def __exit__(self, *_: object) -> None:
         """The nodes are their head's."""
 
-    def session(
-        self,
-        spec: PipelineSpec,
-        inputs: Inputs,
-        *,
-        reference: Schedule | None = None,
-        numpy_reference: NumPyReference | None = None,
-        more: MoreSchedules | None = None,
-        memory: Path | None = None,  # noqa: ARG002 - nodes do not share a folder
-    ) -> ClusterSession:
-        """See `Machine.session`; what is expected is computed on each node that measures."""
+    def session(self, spec: PipelineSpec, inputs: Inputs, references: References = ANY_TWO) -> ClusterSession:
+        """See `Machine.session`; each node that measures computes what is expected: they share no folder."""
         inputs.assign(spec)
-        arguments = {
-            "spec": spec,
-            "inputs": inputs,
-            "reference": reference,
-            "numpy_reference": numpy_reference,
-            "more": more,
-        }
-        return ClusterSession(self, arguments)
+        references = replace(references, memory=None)
+        return ClusterSession(self, {"spec": spec, "inputs": inputs, "references": references})
 
 
 class ClusterSession(AbstractContextManager["ClusterSession"]):

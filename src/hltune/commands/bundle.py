@@ -18,7 +18,7 @@ from hltune.bundle.packing import device_notes, pack
 from hltune.bundle.results import CONDITIONS
 from hltune.commands.ours import check_bundle
 from hltune.commands.store import hold_store, lock_store
-from hltune.commands.verification import further_schedules
+from hltune.commands.verification import further_schedules, verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.pretrained import Pretrained
 from hltune.machine.given import on_given
@@ -26,7 +26,7 @@ from hltune.machine.inputs import Inputs, smooth
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import initial_state
-from hltune.machine.reference import ReferenceSession
+from hltune.machine.reference import References, ReferenceSession
 from hltune.machine.sensitivity import REFERENCE_TARGET, STRICT
 from hltune.machine.task import RUN, RUN_SMOOTH, SMOOTH, Task
 from hltune.machine.verify import Verification
@@ -124,8 +124,7 @@ def make(
             choice = _choose(subject, options, device, given, workspace, measure, lock, progress)
         progress.phase(f"{subject.spec.name}: expected outputs")
         spec, on_noise, on_smooth = session.expected
-        for note in session.verification.notes:
-            progress.note(f"{subject.spec.name}: {note}")
+        verified_against(session, subject.spec, progress)
         with ScratchFolder() as scratch:
             try:
                 folder = Path(scratch)
@@ -175,18 +174,16 @@ def _reference(subject: Subject, measure: MeasureOptions, inputs: Inputs, memory
     """Begins with the expected outputs, which this computer computes whatever the target."""
     here = subject.target.machine == HOST
     target = subject.target.name if here else REFERENCE_TARGET
+    more = further_schedules(replace(subject, target=replace(subject.target, name=target)), measure.threads)
     with (
         Worker(environment=measure.environment, preload=("halide", "numpy")) as worker,
         ReferenceSession(
             Task(spec=subject.spec, schedule=Schedule(), target=target, inputs=inputs),
             measure,
             worker,
-            reference=None,
-            numpy_reference=subject.numpy_reference,
-            more=further_schedules(replace(subject, target=replace(subject.target, name=target)), measure.threads),
+            References(numpy=subject.numpy_reference, more=more, memory=memory),
             strict=STRICT in subject.target.name.split("-"),
             own=here,
-            memory=memory,
             smooth=True,
         ) as session,
     ):

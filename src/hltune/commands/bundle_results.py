@@ -24,9 +24,10 @@ from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord, Sample
+from hltune.workspace.lines import add_line
 from hltune.workspace.records import TUNED, Record, Workspace
 from hltune.workspace.subject import Subject
-from hltune.workspace.tunings import TuningCommand, note_tuning
+from hltune.workspace.tunings import TuningCommand
 
 _SHOWN = 5
 
@@ -117,7 +118,7 @@ def _note_seed(path: Path, seed: int, results: Results, tunings: Path) -> None:
     """Notes the seed of what the bundle measured on, by the clock of its device, for who wants to see it again."""
     began_s = min(each.at_s for each in results.measured)
     command = shlex.join(["hltune", "bundle", "read", str(path)])
-    note_tuning(tunings, TuningCommand(command=command, seed=seed, began_s=began_s, hltune=__version__))
+    add_line(tunings, TuningCommand(command=command, seed=seed, began_s=began_s, hltune=__version__))
 
 
 def best(*, workspace: Workspace, progress: Progress) -> tuple[Best, ...]:

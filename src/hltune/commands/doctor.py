@@ -10,11 +10,11 @@ from functools import partial
 from hltune import __version__
 from hltune.bundle import compilers
 from hltune.cluster import requirement
-from hltune.machine.hexagon.toolchain import INSTALL_COMPILER
 from hltune.machine.open import findings, resolve
 from hltune.machine.protocol import Finding
 from hltune.pipeline.target import HOST
 from hltune.runtime import halide_wheel
+from hltune.runtime.c_compilers import INSTALL_COMPILER
 from hltune.runtime.halide_wheel import CMAKE_VERSION
 from hltune.runtime.worker import physical_memory_bytes, usable_cores
 from hltune.search.autoschedulers import AUTOSCHEDULERS

@@ -19,8 +19,9 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
+from hltune.workspace.lines import read_lines
 from hltune.workspace.records import Workspace
-from hltune.workspace.tunings import tunings
+from hltune.workspace.tunings import TuningCommand
 
 _SHOWN = 10
 _WHERE_IDS_ARE = "`hltune samples best` and `samples failures` show ids"
@@ -190,7 +191,7 @@ def _as_pretrained(options: MeasureOptions) -> MeasureOptions:
 
 def _seed(example: Example, workspace: Workspace) -> int | None:
     """Of the run, or the bundle, that measured it; None if nobody has noted one: most had the usual one."""
-    runs = tunings(workspace.tunings(example.spec, example.machine))
+    runs = read_lines(workspace.tunings(example.spec, example.machine), TuningCommand)
     before = [each for each in runs if each.began_s <= example.measured_at_s]
     return max(before, key=lambda each: each.began_s).seed if before else None
 

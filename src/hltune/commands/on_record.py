@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Progress
-from hltune.values.cost import Measurement
+from hltune.values.cost import Measurement, repair_of
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure
+from hltune.values.errors import Failure, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
+from hltune.workspace.lines import add_line
 from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.refuted import Refuted
 
 if TYPE_CHECKING:  # what tuning learns with comes with them, and `schedule` needs none of it
     from hltune.tuning.finals import Finals
@@ -55,15 +57,18 @@ def drop_refuted(
     workspace: Workspace,
     progress: Progress,
 ) -> frozenset[Schedule]:
-    """Drops the records of those whose outputs were wrong, and says so; returns all whose outputs were wrong.
+    """Drops the records of those whose outputs were wrong, and says so; returns all these. Tuning will know of them.
 
     Who gives tolerances of their own may ask for more than the records promise: then these stay, and say so wherever
     they are used.
     """
-    refuted = {schedule: each for schedule, each in measured if isinstance(each, Failure) and each.is_wrong}
+    wrong = ((schedule, each) for schedule, each in measured if isinstance(each, Failure) and each.is_wrong)
+    refuted = {repair_of(each) or schedule: each for schedule, each in wrong}
     for schedule, failure in refuted.items():
         if measure.usual_tolerances:
             names, so = workspace.drop(schedule, spec, machine), "is off the record"
+            with contextlib.suppress(InputError):  # a full disk takes no comparison away
+                add_line(workspace.refuted(spec, machine), Refuted.of(schedule, failure))
         else:
             names, so = workspace.doubt(schedule, spec, machine), "stays on record for the usual tolerances only"
         if names:

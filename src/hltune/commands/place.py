@@ -13,6 +13,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.open import default_threads, identify, measured_on, open_machine, this_computer
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine, Session
+from hltune.machine.reference import References
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
@@ -134,13 +135,8 @@ def find_computers(cluster: str, text: str, target: str, progress: Progress) -> 
 
 def begin_session(machine: Machine, subject: Subject, inputs: Inputs, memory: Path | None) -> Session:
     """Begins with a subject; see `Machine.session`."""
-    return machine.session(
-        subject.spec,
-        inputs,
-        numpy_reference=subject.numpy_reference,
-        more=further_schedules(subject, machine.identity.threads),
-        memory=memory,
-    )
+    more = further_schedules(subject, machine.identity.threads)
+    return machine.session(subject.spec, inputs, References(numpy=subject.numpy_reference, more=more, memory=memory))
 
 
 @contextlib.contextmanager

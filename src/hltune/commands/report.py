@@ -17,9 +17,10 @@ from hltune.values.errors import HltuneError
 from hltune.values.machine_id import MachineId
 from hltune.values.provenance import Mutated, Provenance, Searched
 from hltune.values.reasons import Reason
+from hltune.workspace.lines import read_lines
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions
-from hltune.workspace.tunings import TuningCommand, tunings
+from hltune.workspace.tunings import TuningCommand
 
 _BEST = 10
 """Schedules whose origin is counted."""
@@ -95,7 +96,7 @@ def report(
             history=reader.history(*key),
             failures=reader.failures(*key),
             origins=tuple(Counter(_origin(each.provenance) for each in reader.best(*key, _BEST)).most_common()),
-            tunings=tuple(tunings(workspace.tunings(subject.spec, machine))),
+            tunings=tuple(read_lines(workspace.tunings(subject.spec, machine), TuningCommand)),
             pictures=pictures,
             machine=machine,
         )

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from hltune.commands.store import WAIT_S
 from hltune.lowered.features import VERSION, decoded
-from hltune.lowered.many import Lowering, features_of_each
+from hltune.lowered.job import Lowering
+from hltune.lowered.many import features_of_each
 from hltune.machine.open import identify, resolve, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.files import check_writable

@@ -44,16 +44,18 @@ from hltune.tuning.searcher import Searcher, climb_baselines
 from hltune.tuning.tuner import Tuner
 from hltune.values.about import About
 from hltune.values.cost import count_repaired
-from hltune.values.errors import Failure
+from hltune.values.errors import Failure, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.default_weights import initial_weights
+from hltune.workspace.lines import add_line, read_lines
 from hltune.workspace.records import TUNED, Workspace
+from hltune.workspace.refuted import Refuted
 from hltune.workspace.rows import Row
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
-from hltune.workspace.tunings import TuningCommand, note_tuning
+from hltune.workspace.tunings import TuningCommand
 
 _KNOWN_SHARE = 0.2
 """Share of the time that expected outputs and known schedules may take."""
@@ -184,7 +186,7 @@ class Call:
             return
         seed, began_s = self.options.search.seed, time.time() - (time.monotonic() - self.begun_s)
         about = TuningCommand(command=self.command, seed=seed, began_s=began_s, hltune=__version__)
-        note_tuning(self.workspace.tunings(settled.subject.spec, settled.machine), about)
+        add_line(self.workspace.tunings(settled.subject.spec, settled.machine), about)
 
     def open(self, settled: Settled, store: Store, pool: SearchPool) -> Run:
         """A pipeline before anything of it is measured, with what earlier runs have left."""
@@ -203,6 +205,9 @@ class Call:
         limits = {"--compile-timeout": self.measure.compile_timeout_s, "--run-timeout": self.measure.run_timeout_s}
         keeps = kept(subject, options.keep, options.only)
         history = History(spec, machine, store, limits=limits, allowed=None if keeps is None else keeps.allows)
+        for each in read_lines(self.workspace.refuted(spec, machine), Refuted):
+            with contextlib.suppress(InputError):  # somebody has changed it
+                history.refute(each.candidate, each.failure)
         # Another run does not repeat what this one leaves to chance.
         rng = np.random.default_rng([options.search.seed, len(history)])
         tuner = Tuner(
@@ -279,7 +284,10 @@ class Call:
         return decide(run.session, contest, most=most, told=partial(self._take_note, run))
 
     def _take_note(self, run: Run, rows: Sequence[Row]) -> None:
-        """What has turned out wrong is neither handed out nor gone on from; what works after all is kept."""
+        """What has turned out wrong is neither handed out nor gone on from, nor are times too good to be true.
+
+        What works after all is kept.
+        """
         tuner = run.tuner
         verdicts = [(row.schedule, row.measurement) for row in rows if row.schedule is not None]
         drop_refuted(verdicts, tuner.subject.spec, run.machine, self.measure, self.workspace, self.progress)
@@ -288,6 +296,7 @@ class Call:
                 tuner.history.refute(row.candidate, row.failure)
             elif row.candidate and row.cost:
                 tuner.history.keep_finalist(row.candidate, row.cost)
+        tuner.history.correct([(row.candidate, row.cost) for row in rows if row.candidate and row.cost])
 
 
 def _search_meanwhile(

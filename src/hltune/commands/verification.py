@@ -1,9 +1,9 @@
 """What outputs are checked against: further schedules to compute it with, and what people are told about it."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from hltune.machine.inputs import real_data
-from hltune.machine.protocol import Session
 from hltune.machine.reference import MoreSchedules
 from hltune.machine.verify import Verification
 from hltune.runtime.progress import Progress
@@ -44,7 +44,12 @@ def further_schedules(subject: Subject, threads: int) -> MoreSchedules:
     return _Further(spec=subject.spec, target=subject.target.name, threads=threads)
 
 
-def verified_against(session: Session, spec: PipelineSpec, progress: Progress) -> Verification:
+class _Verified(Protocol):
+    @property
+    def verification(self) -> Verification: ...
+
+
+def verified_against(session: _Verified, spec: PipelineSpec, progress: Progress) -> Verification:
     """Waits for what is expected, and says once what there is to know about it."""
     found = session.verification
     for note in found.notes:

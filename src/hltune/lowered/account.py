@@ -14,14 +14,13 @@ from hltune.lowered.access import LANE_BY_LANE, Access, pattern
 from hltune.lowered.estimate import TERMS, estimate
 from hltune.lowered.features import BODY, bodies, features
 from hltune.lowered.footprint import touched
-from hltune.lowered.job import LowerJob, read
+from hltune.lowered.job import Lowering
 from hltune.lowered.memory import Allocation
 from hltune.lowered.names import dimension_of, func_of, loop_of
 from hltune.lowered.walk import Loop, Site, Walked
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
-from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
 
 
@@ -121,26 +120,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountJob:
-    """Lowers a schedule, and says what it spends where. Runs in a worker.
+    """Lowers a schedule, and says what it spends where. Runs in a worker."""
 
-    Attributes:
-        target: a full Halide target string.
-        vector_bytes: size of its vectors.
-        cores: what tasks are spread over.
-        timeout_s: limit on lowering, and on reading.
-    """
-
-    spec: PipelineSpec
+    lowering: Lowering
     schedule: Schedule
-    target: str
-    vector_bytes: int
-    cores: int
-    timeout_s: float = 60.0
 
     def run(self, process: Process) -> Account | Failure:
-        """Outcomes are those of `hltune.lowered.job.FeaturesJob`."""
-        lower = LowerJob(spec=self.spec, schedule=self.schedule, target=self.target, timeout_s=self.timeout_s)
-        return read(lower, process, self.vector_bytes, partial(account, cores=self.cores))
+        """See `hltune.lowered.job.read`."""
+        return self.lowering.read(self.schedule, process, partial(account, cores=self.lowering.cores))
 
 
 def account(walked: Walked, program_hash: str, *, cores: int) -> Account:

@@ -21,6 +21,7 @@ from hltune.lowered.walk import Walked, walk
 from hltune.pipeline.embedded import read_embedded
 from hltune.pipeline.layout import Dimension, layout_of
 from hltune.pipeline.serialized import plain_name, read_names
+from hltune.pipeline.target import TargetInfo
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
@@ -45,7 +46,7 @@ class Lowered(NamedTuple):
 
     Attributes:
         text: as Halide prints it.
-        funcs: see `hltune.schedule.apply.called_otherwise`.
+        funcs: see `hltune.schedule.apply.Scheduled.called_otherwise`.
     """
 
     text: str
@@ -73,34 +74,43 @@ class LowerJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FeaturesJob:
-    """Lowers schedules, one after the other, and reads the features of each.
+class Lowering:
+    """How schedules of a pipeline are lowered and read.
 
     Attributes:
-        target: a full Halide target string.
-        vector_bytes: size of its vectors.
-        cores: what tasks are spread over.
+        cores: what their tasks are spread over.
         timeout_s: limit on lowering each, and on reading each.
     """
 
     spec: PipelineSpec
-    schedules: tuple[Schedule, ...]
-    target: str
-    vector_bytes: int
+    target: TargetInfo
     cores: int
     timeout_s: float = 60.0
 
-    def run(self, process: Process) -> tuple[ProgramFeatures | Failure, ...]:
-        """One outcome each: a Failure of the stage `REFUSED` if Halide refuses it, of ``read`` if we cannot read it."""
-        return tuple(self._features(schedule, process) for schedule in self.schedules)
+    def read(self, schedule: Schedule, process: Process, make: Callable[[Walked, str], T]) -> T | Failure:
+        """See the function `read`; in a worker."""
+        lower = LowerJob(spec=self.spec, schedule=schedule, target=self.target.name, timeout_s=self.timeout_s)
+        return read(lower, process, self.target.vector_bytes, make)
 
-    def _features(self, schedule: Schedule, process: Process) -> ProgramFeatures | Failure:
-        lower = LowerJob(spec=self.spec, schedule=schedule, target=self.target, timeout_s=self.timeout_s)
-        return read(lower, process, self.vector_bytes, partial(features, cores=self.cores))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturesJob:
+    """Lowers schedules, one after the other, and reads the features of each."""
+
+    lowering: Lowering
+    schedules: tuple[Schedule, ...]
+
+    def run(self, process: Process) -> tuple[ProgramFeatures | Failure, ...]:
+        """One outcome each, see `read`."""
+        make = partial(features, cores=self.lowering.cores)
+        return tuple(self.lowering.read(schedule, process, make) for schedule in self.schedules)
 
 
 def read(lower: LowerJob, process: Process, vector_bytes: int, make: Callable[[Walked, str], T]) -> T | Failure:
-    """What `make` makes of a lowered program, walked, and its hash; outcomes are those of `FeaturesJob`."""
+    """What `make` makes of a lowered program, walked, and its hash.
+
+    A Failure of the stage `REFUSED` if Halide refuses the schedule, of ``read`` if we cannot read the program.
+    """
     lowered = lower.run(process)
     if isinstance(lowered, Failure):
         return lowered
@@ -137,16 +147,14 @@ def lower(spec: PipelineSpec, schedule: Schedule, target: str) -> Lowered:
     """
     import halide as hl
 
-    from hltune.pipeline.build import build
-    from hltune.schedule.apply import apply_schedule, called_otherwise
+    from hltune.schedule.apply import scheduled
 
     os.environ.update(COMPILE_ENVIRONMENT)  # what is measured is compiled so
-    built = build(spec, schedule.base)
-    funcs = called_otherwise(apply_schedule(built, spec, schedule))
+    built, _ = ready = scheduled(spec, schedule)
     with _nameless_file() as file:
         outputs = {hl.OutputFileType.conceptual_stmt: f"/proc/self/fd/{file.fileno()}"}
         built.pipeline.compile_to(outputs, built.arguments, "pipeline", hl.Target(f"{target}-{_WITHOUT}"))
-        return Lowered(file.read().decode(errors="replace"), funcs)
+        return Lowered(file.read().decode(errors="replace"), ready.called_otherwise)
 
 
 def _nameless_file() -> IO[bytes]:

@@ -6,51 +6,23 @@ import contextlib
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
-from hltune.lowered.job import FeaturesJob
-from hltune.pipeline.target import TargetInfo
+from hltune.lowered.job import FeaturesJob, Lowering
 from hltune.runtime.worker import AnyWorker, run_each
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
-from hltune.values.pipeline import PipelineSpec
 from hltune.values.program_features import ProgramFeatures
 
 _TOGETHER, _JOB_S = 8, 0.3
 """Schedules of a job at most, and about how long it should take: a crash loses the others of its job."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lowering:
-    """How schedules are lowered.
-
-    Attributes:
-        cores: what their tasks are spread over.
-        timeout_s: limit on each.
-    """
-
-    spec: PipelineSpec
-    target: TargetInfo
-    cores: int
-    timeout_s: float = 60.0
-
-    def job(self, schedules: tuple[Schedule, ...]) -> FeaturesJob:
-        """The job of some schedules."""
-        return FeaturesJob(
-            spec=self.spec,
-            schedules=schedules,
-            target=self.target.name,
-            vector_bytes=self.target.vector_bytes,
-            cores=self.cores,
-            timeout_s=self.timeout_s,
-        )
-
-
 def features_of_each(
     lowering: Lowering, schedules: Mapping[str, Schedule], workers: Sequence[AnyWorker], *, end_s: float = math.inf
 ) -> Generator[tuple[str, ProgramFeatures | Failure]]:
-    """Lowers schedules side by side, and yields what came of each by its key; see `FeaturesJob`.
+    """Lowers schedules side by side, and yields what came of each by its key; see `hltune.lowered.job.read`.
 
     Begins nothing after `end_s` of the monotonic clock. What dies takes no other schedule with it: the others of its
     job are lowered once more, one by one.
@@ -87,7 +59,8 @@ def _run(
             group = tuple(islice(waiting, max(1, min(most, int(_JOB_S / each_s)))))
             if not group:
                 return
-            yield tuple(key for key, _ in group), lowering.job(tuple(each for _, each in group))
+            job = FeaturesJob(lowering=lowering, schedules=tuple(each for _, each in group))
+            yield tuple(key for key, _ in group), job
 
     with contextlib.closing(run_each(jobs(), workers)) as results:
         for keys, outcomes in results:

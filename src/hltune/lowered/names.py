@@ -25,7 +25,7 @@ def as_scheduled(walked: Walked, funcs: Mapping[str, str]) -> Walked:
     """What a program does, its buffers and loops named after Funcs as the schedule calls these.
 
     Args:
-        funcs: see `hltune.schedule.apply.called_otherwise`.
+        funcs: see `hltune.schedule.apply.Scheduled.called_otherwise`.
     """
     if not funcs:
         return walked

@@ -40,7 +40,7 @@ class CoverJob:
         """Runs in a worker; returns the pipeline with estimates of its inputs that are large enough."""
         spec = self.task.spec
         known = process.state.pop(compiled_key(self.task), None)
-        function = known or compile_code(process, self.task, self.options)
+        function = known or compile_code(process, self.task, self.options).function
         process.enter("bounds query", timeout_s=self.options.run_timeout_s)
         return grown(spec, regions_read(function, spec, self.task.inputs))
 
@@ -54,9 +54,9 @@ class OutputSizesJob:
 
     def run(self, process: Process) -> OutputSizes:
         """Runs in a worker."""
-        function = compile_code(process, replace(self.task, target=checked(self.task.target)), self.options)
+        code = compile_code(process, replace(self.task, target=checked(self.task.target)), self.options)
         process.enter("bounds query", timeout_s=self.options.run_timeout_s)
-        return output_sizes(function, self.task.spec, self.task.inputs)
+        return output_sizes(code.function, self.task.spec, self.task.inputs)
 
 
 def output_sizes(call: Callable[..., object], spec: PipelineSpec, inputs: Inputs) -> OutputSizes:

@@ -71,7 +71,7 @@ class PicturesJob:
         codes = [compile_code(process, task, self.options) for task in tasks]
         spec = self.spec  # with inputs as large as what is read of them
         for code in codes:
-            spec = grown(spec, regions_read(code, spec, self.inputs))
+            spec = grown(spec, regions_read(code.function, spec, self.inputs))
         arrays = input_arrays(process, spec, self.inputs)
         outputs: list[tuple[Array, ...]] = []
         for schedule, code in zip(self.schedules, codes, strict=True):

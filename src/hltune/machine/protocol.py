@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.machine.reference import MoreSchedules
-from hltune.machine.task import NumPyReference
+from hltune.machine.reference import ANY_TWO, References
 from hltune.machine.verify import Verification
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import AnyWorker
@@ -101,24 +100,10 @@ class Machine(AbstractContextManager["Machine"], Protocol):
     identity: MachineId
     """Which machine's samples the measurements are."""
 
-    def session(
-        self,
-        spec: PipelineSpec,
-        inputs: Inputs,
-        *,
-        reference: Schedule | None = None,
-        numpy_reference: NumPyReference | None = None,
-        more: MoreSchedules | None = None,
-        memory: Path | None = None,
-    ) -> Session:
+    def session(self, spec: PipelineSpec, inputs: Inputs, references: References = ANY_TWO) -> Session:
         """Begins with a pipeline; an `InputError` if the inputs do not fit it.
 
-        Args:
-            reference: the schedule that computes the expected outputs, while the caller does something else; None for
-                two that agree.
-            numpy_reference: an independent version of the algorithm that they are checked against.
-            more: finds further schedules that may compute them, where too few others can be run.
-            memory: folder of what earlier runs found out about them; None where nothing is to be remembered.
+        The expected outputs are computed while the caller does something else.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +25,26 @@ from hltune.values.pipeline import PipelineSpec
 MoreSchedules = Callable[[], Mapping[str, Schedule]]
 """Finds further schedules by name, where too few of those that are at hand can be run."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class References:
+    """What the expected outputs of a pipeline may be computed and checked by; a picklable value.
+
+    Attributes:
+        believed: the schedule that computes them; None for two that agree.
+        numpy: an independent version of the algorithm that they are checked against.
+        more: finds further schedules that may compute them, where too few others can be run.
+        memory: folder of what earlier runs found out about them; None where nothing is to be remembered.
+    """
+
+    believed: Schedule | None = None
+    numpy: NumPyReference | None = None
+    more: MoreSchedules | None = None
+    memory: Path | None = None
+
+
+ANY_TWO = References()
+"""Whatever schedules agree."""
 _SMOOTH = "smooth inputs"
 """Name of a folder."""
 _MOST_GROWTHS = 4
@@ -35,11 +55,9 @@ class ReferenceSession:
     """What every `Session` has: a folder of expected outputs, which a worker begins with as soon as this exists.
 
     Args:
-        task: with the schedule that is to be believed, or None for whatever can be run.
-        more: asked when too few schedules can be run, in `ready`.
+        task: without a schedule.
         strict: candidates compute floats strictly.
         own: the author's schedule is one for this computer.
-        memory: folder of what earlier runs found out; None where nothing is to be remembered.
         smooth: what is expected of smooth inputs as well, if inputs are random, see `hltune.machine.smooth`.
     """
 
@@ -48,13 +66,10 @@ class ReferenceSession:
         task: Task,
         options: MeasureOptions,
         worker: Worker,
+        references: References,
         *,
-        reference: Schedule | None,
-        numpy_reference: NumPyReference | None,
-        more: MoreSchedules | None,
         strict: bool,
         own: bool,
-        memory: Path | None = None,
         smooth: bool = False,
     ) -> None:
         smooth = task.inputs.are_drawn(task.spec) and smooth
@@ -67,23 +82,23 @@ class ReferenceSession:
         self._on_noise: Verification | None = None
         self._verification: Verification | None = None
         self._smooth_directory: Path | None = None
-        self._more = more
+        self._more = references.more
         spec = task.spec
         schedules = {INLINED: Schedule(), AT_ROOT: every_func_at_root(spec)}
         if self._own:
             schedules[AUTHORS] = Schedule(base=spec.manual_hash)
-        if reference is not None:
-            schedules = {"reference": reference}
+        if (believed := references.believed) is not None:
+            schedules = {"reference": believed}
         self._job = ReferenceJob(
             task=replace(task, target=checked(task.target)),
             options=options,
             directory=self._directory,
-            numpy_reference=numpy_reference,
+            numpy_reference=references.numpy,
             schedules=tuple(schedules.items()),
-            single=reference is not None,
-            last=reference is not None or more is None,
+            single=believed is not None,
+            last=believed is not None or references.more is None,
             strict=strict,
-            memory=None if reference is not None else memory,
+            memory=None if believed is not None else references.memory,
             followed=smooth,
         )
         self._running: Running[Verification | Undecided] = worker.start(self._job)

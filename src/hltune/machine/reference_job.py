@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from hltune.machine.outputs import Outputs
 from hltune.machine.remembered import Known, Remembered, digest
 from hltune.machine.runs import Folders, Ran
 from hltune.machine.sensitivity import Variant, fast_variant, in_another_order, moved_inputs, other_floats
-from hltune.machine.task import NumPyReference, Task, compile_code, with_buffers
+from hltune.machine.task import Code, NumPyReference, Task, compile_code, with_buffers
 from hltune.machine.verify import COMPILE_RATIO, Verification, differences, limited_by, usual, write_tolerances
 from hltune.pipeline.operations import forecast, has_undefined
 from hltune.runtime.worker import Process
@@ -46,13 +45,6 @@ class Undecided:
     """Further schedules are needed; these failed, by name."""
 
     failures: tuple[tuple[str, Failure], ...]
-
-
-class _Code(NamedTuple):
-    """What was compiled, and how long that took."""
-
-    function: Callable[..., object]
-    compile_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +226,7 @@ class ReferenceJob:
         try:
             with moved_inputs(arrays, task.spec, variant.moved) as inputs:
                 code = self._compile(process, task, options)
-                compiled = with_buffers(process, task, code.function, inputs)
+                compiled = with_buffers(process, task, code, inputs)
                 began_s = time.perf_counter()
                 compiled.run(process, options)
                 run_s = time.perf_counter() - began_s
@@ -265,13 +257,11 @@ class ReferenceJob:
             self._folders.fail(variant.name, Failure(stage="run", kind="memory", message=str(error)))
             return None
 
-    def _compile(self, process: Process, task: Task, options: MeasureOptions) -> _Code:
+    def _compile(self, process: Process, task: Task, options: MeasureOptions) -> Code:
         """Compiles, unless that was done before: inputs may differ, the code does not."""
         known, key = _code(process, self.task), (task.target, task.schedule)
         if key not in known:
-            began_s = time.perf_counter()
-            function = compile_code(process, task, options)
-            known[key] = _Code(function, time.perf_counter() - began_s)
+            known[key] = compile_code(process, task, options)
         return known[key]
 
     def _agreeing(self, runs: Sequence[Ran]) -> tuple[Ran, Ran] | None:
@@ -346,9 +336,8 @@ class ReferenceJob:
         if not has_undefined(spec):
             return
         task = replace(self.task, schedule=ran.variant.schedule)
-        compiled = with_buffers(
-            process, task, self._compile(process, task, self.options).function, input_arrays(process, spec, task.inputs)
-        )
+        code = self._compile(process, task, self.options)
+        compiled = with_buffers(process, task, code, input_arrays(process, spec, task.inputs))
         process.enter("run", timeout_s=2 * self.options.run_timeout_s)
         for output in compiled.outputs:
             output[...] = 1  # neither poison nor zeros, which sums and products may leave as they are
@@ -366,7 +355,7 @@ class ReferenceJob:
             )
 
 
-def _code(process: Process, task: Task) -> dict[tuple[str, Schedule], _Code]:
+def _code(process: Process, task: Task) -> dict[tuple[str, Schedule], Code]:
     """What the process has compiled for the expected outputs of a pipeline, by target and schedule."""
     return process.state.setdefault(_code_key(task), {})
 

@@ -11,7 +11,7 @@ from hltune.machine.inputs import Array, Inputs, laid_out, read_image, size_text
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.sizes import resized
-from hltune.machine.task import COMPILE, Compiled, Task, checked, compile_code, compile_task
+from hltune.machine.task import COMPILE, Compiled, Task, attempted, checked, compile_code, compile_task
 from hltune.runtime.files import part_of
 from hltune.runtime.worker import Process
 from hltune.schedule.repair import is_about_sizes, is_outside, with_repairs
@@ -80,21 +80,20 @@ class RunImageJob:
     def _attempt(
         self, process: Process, sized: PipelineSpec, schedule: Schedule, arrays: tuple[Array | float, ...]
     ) -> Compiled | Failure:
-        import halide as hl
-
         task = Task(spec=sized, schedule=schedule, target=checked(self.target), inputs=self.inputs)
-        try:
+
+        def compile_and_run() -> Compiled:
             compiled = compile_task(process, task, arrays, self.options)
             compiled.run(process, self.options)
-        except (InputError, hl.HalideError) as error:  # the schedule's failure; a repaired one may do better
-            return Failure.of(process.stage, error)
-        return compiled
+            return compiled
+
+        return attempted(process, compile_and_run)
 
     def _outside(self, process: Process, sized: PipelineSpec) -> str:
         """What the pipeline reads outside of its images with every Func at root; empty if it does not."""
         target = checked(self.target)
         task = Task(spec=sized, schedule=every_func_at_root(sized), target=target, inputs=self.inputs)
-        read = regions_read(compile_code(process, task, self.options), sized, self.inputs)
+        read = regions_read(compile_code(process, task, self.options).function, sized, self.inputs)
         texts = [
             f"{argument.name} from {least} to {least + extent - 1} in dimension {number}"
             for argument in sized.buffers()

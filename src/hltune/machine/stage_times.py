@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import Task, compile_code, with_buffers
+from hltune.machine.task import Task, attempted, compile_code, with_buffers
 from hltune.pipeline.images import Array
-from hltune.runtime.worker import Process, waited_s
+from hltune.runtime.worker import Process
 from hltune.schedule.repair import with_repairs
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, InputError
+from hltune.values.errors import Failure
 
 
 class StageTimes(NamedTuple):
-    """Seconds; None for a run that nobody asked for."""
+    """Seconds, of compiling those that its limit counts; None for a run that nobody asked for."""
 
     compile_s: float
     run_s: float | None
@@ -38,18 +38,15 @@ class StageTimesJob:
         return times
 
     def _take(self, process: Process, schedule: Schedule, arrays: tuple[Array | float, ...]) -> StageTimes | Failure:
-        import halide as hl  # the parent handles jobs without it
-
         task = replace(self.task, schedule=schedule)
-        try:
-            began_s = time.perf_counter() - waited_s()
-            function = compile_code(process, task, self.options)
-            compile_s = time.perf_counter() - waited_s() - began_s  # what its limit counts
+
+        def take() -> StageTimes:
+            code = compile_code(process, task, self.options)
             if not self.runs:
-                return StageTimes(compile_s, None)
-            compiled = with_buffers(process, task, function, arrays)
+                return StageTimes(code.compile_s, None)
+            compiled = with_buffers(process, task, code, arrays)
             began_s = time.perf_counter()
             compiled.run(process, self.options)
-            return StageTimes(compile_s, time.perf_counter() - began_s)
-        except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's
-            return Failure.of(process.stage, error)
+            return StageTimes(code.compile_s, time.perf_counter() - began_s)
+
+        return attempted(process, take)

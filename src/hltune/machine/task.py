@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -16,10 +17,12 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.verify import verify
 from hltune.pipeline.jit_handlers import on_one_thread
 from hltune.pipeline.layout import Stored, layout_of, stored
-from hltune.runtime.worker import Process
+from hltune.runtime.worker import Process, waited_s
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure
+from hltune.values.errors import Failure, InputError
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
+
+R = TypeVar("R")
 
 WROTE_BETWEEN = "wrote beyond the ends of an output, or of its rows"
 SMOOTH = "verify on smooth inputs"
@@ -61,19 +64,27 @@ class NumPyReference:
         return getattr(importlib.import_module(self.module), self.function)(arrays)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compiled:
-    """Machine code with its buffers.
+class Code(NamedTuple):
+    """Machine code.
 
     Attributes:
-        funcs: see `hltune.schedule.apply.called_otherwise`; of what `compile_task` has compiled.
+        funcs: see `hltune.schedule.apply.Scheduled.called_otherwise`.
+        compile_s: how long it took to compile, without what that waited for a processor.
     """
+
+    function: Callable[..., object]
+    funcs: Mapping[str, str]
+    compile_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """Machine code with its buffers."""
 
     task: Task
     arguments: tuple[object, ...]
-    function: Callable[..., object]
+    code: Code
     memories: tuple[Stored, ...]
-    funcs: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def call(self) -> None:
         """Runs once, whatever is in the outputs.
@@ -84,11 +95,11 @@ class Compiled:
         import halide as hl  # the parent handles jobs without it
 
         try:
-            self.function(*self.arguments)
+            self.code.function(*self.arguments)
         except (hl.HalideError, UnicodeDecodeError) as error:
             if isinstance(error, hl.HalideError) and "\n" not in str(error).strip():
                 raise
-            raise hl.HalideError(_said_by_one(lambda: self.function(*self.arguments), error)) from error
+            raise hl.HalideError(_said_by_one(lambda: self.code.function(*self.arguments), error)) from error
 
     @property
     def outputs(self) -> tuple[Array, ...]:
@@ -120,7 +131,7 @@ class Compiled:
 
         inputs, reference = smooth(self.task.inputs), self.task.smooth_reference
         task = replace(self.task, inputs=inputs, reference=reference, smooth_reference=None)
-        compiled = with_buffers(process, task, self.function, input_arrays(process, task.spec, inputs))
+        compiled = with_buffers(process, task, self.code, input_arrays(process, task.spec, inputs))
         try:
             failure = compiled.run_and_verify(process, options)
         except hl.HalideError as error:
@@ -139,15 +150,22 @@ def checked(target: str) -> str:
     return "-".join(each for each in target.split("-") if each not in _UNCHECKED)
 
 
+def attempted(process: Process, call: Callable[[], R | Failure]) -> R | Failure:
+    """What a call returns, or the failure of what it tries, and of nothing else: by the stage in which it ended."""
+    import halide as hl  # the parent handles jobs without it
+
+    try:
+        return call()
+    except (InputError, hl.HalideError) as error:
+        return Failure.of(process.stage, error)
+
+
 def compile_task(process: Process, task: Task, arrays: tuple[Array | float, ...], options: MeasureOptions) -> Compiled:
     """Compiles a task and gives it its buffers."""
-    function, funcs = _compile(process, task, options)
-    return replace(with_buffers(process, task, function, arrays), funcs=funcs)
+    return with_buffers(process, task, compile_code(process, task, options), arrays)
 
 
-def with_buffers(
-    process: Process, task: Task, function: Callable[..., object], arrays: tuple[Array | float, ...]
-) -> Compiled:
+def with_buffers(process: Process, task: Task, code: Code, arrays: tuple[Array | float, ...]) -> Compiled:
     """The code of a task, ready to run on these inputs."""
     outputs = _output_memories(process, task.spec)
     estimates = [output.estimate for output in task.spec.outputs for _ in output.dtypes]
@@ -155,7 +173,7 @@ def with_buffers(
     inputs = [_buffer(value, a.estimate) if isinstance(a, BufferArgument) else value for a, value in pairs]
     arguments = [*inputs, *(_buffer(each.array, at) for each, at in zip(outputs, estimates, strict=True))]
 
-    return Compiled(task=task, arguments=tuple(arguments), function=function, memories=outputs)
+    return Compiled(task=task, arguments=tuple(arguments), code=code, memories=outputs)
 
 
 def _said_by_one(call: Callable[[], object], error: Exception) -> str:
@@ -170,23 +188,17 @@ def _said_by_one(call: Callable[[], object], error: Exception) -> str:
     return f"it fails on several threads, and not on one: {error}"
 
 
-def compile_code(process: Process, task: Task, options: MeasureOptions) -> Callable[..., object]:
+def compile_code(process: Process, task: Task, options: MeasureOptions) -> Code:
     """Builds, schedules and compiles; nothing of it depends on earlier tasks of the process."""
-    function, _ = _compile(process, task, options)
-    return function
-
-
-def _compile(process: Process, task: Task, options: MeasureOptions) -> tuple[Callable[..., object], dict[str, str]]:
-    """The code, and how the schedule calls what is called otherwise in it."""
     import halide as hl  # the parent handles jobs without it
 
-    from hltune.pipeline.build import build
-    from hltune.schedule.apply import apply_schedule, called_otherwise
+    from hltune.schedule.apply import scheduled
 
     process.enter(COMPILE, timeout_s=options.compile_timeout_s, one_thread=True)
-    built = build(task.spec, task.schedule.base)
-    funcs = called_otherwise(apply_schedule(built, task.spec, task.schedule))
-    return built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target)), funcs
+    began_s = time.perf_counter() - waited_s()
+    built, _ = ready = scheduled(task.spec, task.schedule)
+    function = built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
+    return Code(function, ready.called_otherwise, time.perf_counter() - waited_s() - began_s)
 
 
 def compile_idle(process: Process, compiled: Compiled) -> Compiled:
@@ -201,7 +213,7 @@ def compile_idle(process: Process, compiled: Compiled) -> Compiled:
         built = build(task.spec)
         outputs = [_idle(each) for each in built.pipeline.outputs()]
         process.state[key] = hl.Pipeline(outputs).compile_to_callable(built.arguments, hl.Target(task.target))
-    return replace(compiled, function=process.state[key])
+    return replace(compiled, code=compiled.code._replace(function=process.state[key]))
 
 
 def _idle(func: Any) -> Any:

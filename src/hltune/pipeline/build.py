@@ -60,7 +60,9 @@ def build(spec: PipelineSpec, base: str | None = None) -> Built:
         )
     hlpipe = spec.hlpipe if base is None else spec.manual
     assert hlpipe is not None, "checked above"
-    hlpipe, prefetches = (hlpipe, ()) if base is None else take_prefetches(hlpipe, where=spec.name)
+    prefetches: tuple[Prefetch, ...] = ()
+    if base is not None:
+        hlpipe, prefetches, _ = take_prefetches(hlpipe, where=spec.name)
     parameters = hl.deserialize_parameters(hlpipe)
     images = {a.name: _image(a) for a in spec.buffers() if any(p.image == a.name for p in prefetches)}
     parameters |= {name: image.parameter() for name, image in images.items()}
@@ -83,14 +85,27 @@ def build(spec: PipelineSpec, base: str | None = None) -> Built:
 
 
 def _prefetch(pipeline: hl.Pipeline, prefetches: Sequence[Prefetch], images: Mapping[str, hl.ImageParam]) -> None:
-    """Calls what Halide has written, but cannot read."""
+    """Calls what Halide has written, but cannot read; not what `lost_prefetches` names."""
     funcs = {func.name(): func for func in all_funcs(pipeline)} if prefetches else {}
     for each in prefetches:
-        stage = funcs[each.func] if each.update is None else funcs[each.func].update(each.update)
+        if (func := funcs.get(each.func)) is None:
+            continue
+        stage = func if each.update is None else func.update(each.update)
         image = images.get(each.image) if each.is_input else funcs.get(each.image)
         if image is not None:
-            strategy = hl.PrefetchBoundStrategy(each.strategy)
-            stage.prefetch(image, hl.Var(each.at), hl.Var(each.from_), each.offset, strategy)
+            # By name: without names, an image passes for a Func that nothing of the pipeline reads.
+            what = {"image" if each.is_input else "func": image}
+            loops = {"at": hl.Var(each.at), "from": hl.Var(each.from_)}
+            stage.prefetch(**what, **loops, offset=each.offset, strategy=hl.PrefetchBoundStrategy(each.strategy))
+
+
+def lost_prefetches(hlpipe: bytes, *, where: str) -> tuple[str, ...]:
+    """Names of Funcs, some prefetches of whose schedules `build` does without: those of wrappers nobody can name."""
+    data, prefetches, lost = take_prefetches(hlpipe, where=where)
+    pipeline = hl.deserialize_pipeline(data, hl.deserialize_parameters(data)) if prefetches else None
+    known = {func.name() for func in all_funcs(pipeline)} if pipeline else set[str]()
+    unknown = (each.func for each in prefetches if each.func not in known)
+    return tuple(dict.fromkeys(map(plain_name, (*lost, *unknown))))
 
 
 def expression_text(expr: hl.Expr) -> str:
@@ -263,8 +278,23 @@ def spec_of(
             pipeline.outputs(), output_estimates, serialized, pitches, strict=True
         )
     )
+    _check_images(outputs, where=name)
     funcs = _func_infos(everything, hlpipe)
     return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=funcs)
+
+
+def _check_images(outputs: Sequence[OutputArgument], *, where: str) -> None:
+    """Elements of Tuples are called ``out_0`` and ``out_1``; raises an `InputError` if another output is, too."""
+    names = [name for output in outputs for name in output.element_names]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            "an element of a Tuple has the same name as another output",
+            where=where,
+            expected="names of outputs that are no number after the name of one with several values",
+            found=", ".join(twice),
+            todo="rename that output",
+        )
 
 
 def _check_distinct(names: Iterable[str], *, what: str, where: str) -> None:

@@ -58,9 +58,10 @@ def build_program(source: Source, cache: Path, process: Process) -> Path:
         driver = cache / f"driver-{_digest((_DRIVER.read_bytes(), _wheel(), _FLAGS, files))}.o"
         program, read = _build(compiler, source, driver, Path(directory))
         files |= {str(path): _sha256(path) for path in read}
+        absent = _before(read, source)
         program = program.rename(program.with_name(f"{key}-{_digest(sorted(files.items()))}"))
         manifest = Path(directory, f"{key}.json")
-        manifest.write_text(json.dumps({"files": files, "program": program.name}, indent=1))
+        manifest.write_text(json.dumps({"files": files, "absent": absent, "program": program.name}, indent=1))
         kept, _ = move_into(cache, (program, manifest))
     return kept
 
@@ -86,9 +87,23 @@ def _cached(cache: Path, key: str) -> Path | None:
         manifest = json.loads((cache / f"{key}.json").read_bytes())
         program, files = cache / str(manifest["program"]), dict(manifest["files"])
         current = program.is_file() and all(_sha256(Path(path)) == sha for path, sha in files.items())
+        current = current and not any(Path(path).exists() for path in manifest["absent"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # the cache is damaged or empty, or a file is gone: build again
     return program if current else None
+
+
+def _before(read: Iterable[Path], source: Source) -> list[str]:
+    """Files that are not there, and that the compiler would read in place of headers, for it looks there first."""
+    folders = [Path(folder).absolute() for folder in _folders(source.cxxflags)]
+    beside = [Path(file).absolute().parent for file in source.files]
+    found: set[Path] = set()
+    for path in read:
+        number = next((number for number, folder in enumerate(folders) if path.is_relative_to(folder)), None)
+        if number is not None:
+            header = path.relative_to(folders[number])
+            found |= {folder / header for folder in (*beside, *folders[:number])}
+    return sorted(str(each) for each in found if not each.exists())
 
 
 def _find_compiler(source: Source) -> Path:
@@ -221,9 +236,10 @@ def _call(source: Source, directory: Path, command: list[str]) -> None:
 
 
 def _read_dependencies(file: Path) -> list[Path]:
-    """Reads a rule of make: backslashes join lines and protect spaces."""
+    """Reads a rule of make: backslashes join lines and protect spaces and ``#``, and ``$`` is written twice."""
     _, _, text = file.read_text().replace("\\\n", " ").partition(": ")
-    return [Path(word.replace("\0", " ")).absolute() for word in text.replace("\\ ", "\0").split()]
+    words = text.replace("\\ ", "\0").replace("\\#", "#").replace("$$", "$").split()
+    return [Path(word.replace("\0", " ")).absolute() for word in words]
 
 
 def _sha256(path: Path) -> str:

@@ -62,7 +62,7 @@ def _program(source: Source, _log: str) -> str | None:
 
 def _header(source: Source, log: str) -> str | None:
     found = re.search(r"fatal error: '?([^':]+)'?(?:: No such file| file not found)", log)
-    if found is None:
+    if found is None or Path(found[1]).is_absolute():
         return None
     header = found[1]
     if header.endswith(".stub.h"):

@@ -67,7 +67,7 @@ def _compare(program: "_Program", name: str, process: Process, spec: PipelineSpe
     if scheduled and not _runs_here(program.target):  # such a schedule may be for a device
         program = replace(program, target="host")
         hlpipe = store_densely(program.build(name, "algorithm").hlpipe, where=program.source.location)
-    readable, _ = take_prefetches(hlpipe, where=program.source.location)  # which change no values
+    readable = take_prefetches(hlpipe, where=program.source.location).data  # they change no values
     with tempfile.TemporaryDirectory(dir=process.scratch) as directory:
         file = Path(directory, "spec.hlpipe")
         file.write_bytes(readable)

@@ -55,7 +55,7 @@ def complete_estimates(
         if i.name in examples or i.name in given
     ]
     results = {plain_name(o.name): _output(o, given, replaced) for o in outputs}
-    _check_complete(scalars, images, results)
+    _check_complete(scalars, images, results, in_file=source.kind != "hlpipe")
     inputs = [
         _scalar_argument(i, _known(scalars[i.name]))
         if isinstance(i, ScalarInput)
@@ -226,7 +226,11 @@ def _converted(dtype: str, number: Number) -> Number | None:
 
 
 def _check_complete(
-    scalars: Mapping[str, Number | None], images: Mapping[str, Partial], results: Mapping[str, Partial]
+    scalars: Mapping[str, Number | None],
+    images: Mapping[str, Partial],
+    results: Mapping[str, Partial],
+    *,
+    in_file: bool,
 ) -> None:
     sizes = [("input", *item) for item in images.items()] + [("output", *item) for item in results.items()]
     holes = [(kind, name, partial) for kind, name, partial in sizes if None in partial]
@@ -243,7 +247,7 @@ def _check_complete(
         "estimates are missing: a schedule is found for certain sizes",
         expected="an estimate of every input and output",
         found="none for " + ", ".join(missing),
-        todo="call set_estimates or set_estimate in the file, or pass " + " ".join(options),
+        todo=("call set_estimates or set_estimate in the file, or pass " if in_file else "pass ") + " ".join(options),
     )
 
 

@@ -143,7 +143,7 @@ def _load_hlpipe_file(source: Source) -> Algorithm:
     read_pipeline(data, where=source.location)  # Halide does not check, and a damaged file can crash it
     try:
         parameters = hl.deserialize_parameters(data)
-        readable, _ = take_prefetches(data, where=source.location)
+        readable = take_prefetches(data, where=source.location).data
         arguments = hl.deserialize_pipeline(readable, parameters).infer_arguments()
     except hl.HalideError as error:
         raise InputError("Halide cannot read this file", where=source.location, found=str(error).strip()) from error

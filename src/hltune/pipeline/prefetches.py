@@ -6,8 +6,9 @@ itself holds, where inputs are not.
 Source: Halide 21 ``Deserializer::deserialize_prefetch_directive``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hltune.pipeline.flatbuffer import Editor, Table
 from hltune.pipeline.serialized import read_root
@@ -36,15 +37,26 @@ class Prefetch:
     strategy: int
 
 
-def take_prefetches(data: bytes, *, where: str) -> tuple[bytes, tuple[Prefetch, ...]]:
-    """The pipeline without the prefetches of the stages that prefetch inputs, and these prefetches.
+class Taken(NamedTuple):
+    """A pipeline without the prefetches of the stages that prefetch inputs.
 
-    Those whose offset is no constant, and those of specializations, are lost: they change nothing but the speed.
+    Attributes:
+        prefetches: those that can be called again.
+        lost: names of Funcs of whose prefetches some cannot: their offset is no constant, or they are of
+            specializations. They change nothing but the speed.
     """
+
+    data: bytes
+    prefetches: tuple[Prefetch, ...]
+    lost: tuple[str, ...]
+
+
+def take_prefetches(data: bytes, *, where: str) -> Taken:
+    """Takes the prefetches out that Halide could not read."""
     root = read_root(data, where=where)
     known = {parameter.text(4) for parameter in root.tables(5)}
     editor = Editor(data)
-    taken: list[Prefetch] = []
+    taken, lost = list[Prefetch](), list[str]()
     for func in root.tables(0):
         for number, pure_or_update in enumerate(definitions(func)):
             for definition in _with_specializations(pure_or_update):
@@ -53,12 +65,14 @@ def take_prefetches(data: bytes, *, where: str) -> tuple[bytes, tuple[Prefetch, 
                 if schedule is None or not {each.text(6) for each in found} - known - {""}:
                     continue
                 editor.put(schedule, 3, [])
-                if definition == pure_or_update:
-                    taken += _calls(func.text(0), number - 1 if number else None, found)
-    return bytes(editor.data), tuple(taken)
+                calls = [*_calls(func.text(0), number - 1 if number else None, found)]
+                own = definition == pure_or_update
+                taken += calls if own else []
+                lost += [] if own and len(calls) == len(found) else [func.text(0)]
+    return Taken(bytes(editor.data), tuple(taken), tuple(dict.fromkeys(lost)))
 
 
-def _calls(func: str, update: int | None, found: list[Table]) -> Iterator[Prefetch]:
+def _calls(func: str, update: int | None, found: Sequence[Table]) -> Iterator[Prefetch]:
     """Slots of a directive: 0 name, 1 at, 2 from, 3-4 offset, 5 strategy, 6 param_name."""
     for each in found:
         offset = constant(each, 3)

@@ -116,16 +116,29 @@ def _build_generator(name: str, parameters: _Parameters, target: str, *, manual:
     autoscheduler = hl.AutoschedulerParams("" if manual else "hltune", {})
     context = hl.GeneratorContext(hl.Target(target), autoscheduler)
     generator: Any = helpers._create_python_generator(name, context)
-    own = [pair for pair in parameters if not isinstance(getattr(generator, pair[0], None), hl.InputScalar)]
-    for key, value in convert_parameters(own, _parameter_types(generator)).items():
+    types = _parameter_types(generator)
+    for key, value in convert_parameters([pair for pair in parameters if pair[0] in types], types).items():
         if key in generator._gp_dict:
             # Halide's own setter makes a list of a Type, and then rejects lists.
             generator._gp_dict[key] = hl.GeneratorParam(value)
         else:
             generator._set_generatorparam_value(key, value)
-    pipeline = generator._build_pipeline()
+    try:
+        pipeline = generator._build_pipeline()
+    except Exception:  # the user's code may raise anything; it goes on from here
+        inputs = [name for name, _ in inspect.getmembers(generator, lambda each: isinstance(each, hl.InputScalar))]
+        convert_parameters([pair for pair in parameters if pair[0] not in {*types, *inputs}], types)
+        raise
     inputs = [info.name for info in generator._get_arginfos() if info.dir == hl.ArgInfoDirection.Input]
-    return pipeline, [generator._get_input_parameter(name) for name in inputs]
+    own = [generator._get_input_parameter(name) for name in inputs]
+    _check_others(parameters, types, own)  # only now: `configure` may add inputs
+    return pipeline, own
+
+
+def _check_others(parameters: _Parameters, types: dict[str, type[Any]], inputs: Sequence[hl.Parameter]) -> None:
+    """Raises an `InputError` if a key is neither a parameter nor a scalar input."""
+    scalars = {parameter.name() for parameter in inputs if not parameter.is_buffer()}
+    convert_parameters([pair for pair in parameters if pair[0] not in {*types, *scalars}], types)
 
 
 def _parameter_types(generator: Any) -> dict[str, type[Any]]:
@@ -150,8 +163,7 @@ def _call_function(function: _Function, parameters: _Parameters) -> _Built:
     except Exception:  # the user's code may raise anything; it goes on from here
         convert_parameters(others, types)  # a name mistyped explains more than what came of it
         raise
-    scalars = {parameter.name() for parameter in built[1] if not parameter.is_buffer()}
-    convert_parameters([pair for pair in others if pair[0] not in scalars], types)
+    _check_others(others, types, built[1])
     return built
 
 

@@ -15,7 +15,8 @@ from hltune.values.errors import HltuneError, InputError
 
 @contextlib.contextmanager
 def user_code(file: Path) -> Generator[None]:
-    """Around everything that runs code of this file; its directory is importable meanwhile."""
+    """Around everything that runs code of this file, as a program without arguments; its directory is importable."""
+    arguments, sys.argv = sys.argv, [str(file)]
     # At the end: a json.py beside the user's file must not stand in for the real one.
     sys.path.append(str(file.parent))
     try:
@@ -29,6 +30,7 @@ def user_code(file: Path) -> Generator[None]:
         name = type(error).__name__
         raise InputError(f"{name}: {text}" if text else name, where=_user_line(error, file)) from error
     finally:
+        sys.argv = arguments
         with contextlib.suppress(ValueError):  # the user's code may have changed it
             sys.path.remove(str(file.parent))
 

@@ -13,10 +13,12 @@ from itertools import chain, islice
 import numpy as np
 
 from hltune.cost_model.adams2019.weights import Weights, vary
-from hltune.lowered.many import Lowering, features_of_each
+from hltune.lowered.job import Lowering
+from hltune.lowered.many import features_of_each
 from hltune.machine.inputs import Inputs
 from hltune.machine.protocol import Machine, Session
 from hltune.machine.quiet import much_waited, say_if_busy
+from hltune.machine.reference import References
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.options import PretrainOptions
@@ -126,7 +128,7 @@ class Trials:
         apart. Raises RejectedError if the pipeline is not worth measuring, or has too few schedules.
         """
         # Inlined everywhere, as by default, many a program would recompute for hours.
-        with self.machine.session(spec, Inputs(), reference=every_func_at_root(spec)) as session:
+        with self.machine.session(spec, Inputs(), References(believed=every_func_at_root(spec))) as session:
             searched = self._search(spec, number, own, wanted=wanted)
             _compute_outputs(session)
             programs, candidates = self._with_mutants(spec, searched, number)

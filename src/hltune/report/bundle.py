@@ -8,10 +8,10 @@ from rich.console import Console
 from hltune.bundle.packing import build_line
 from hltune.commands.bundle import Made
 from hltune.commands.bundle_results import Best, Read
-from hltune.machine.hexagon.toolchain import INSTALL_COMPILER
 from hltune.report.documents import directives, machine_fields, reason_fields, verification
 from hltune.report.layout import Document, numbers, plain_table, print_lines, print_verification
 from hltune.report.samples import ID_DIGITS, origin_text
+from hltune.runtime.c_compilers import INSTALL_COMPILER
 from hltune.samples.results import Ranked
 from hltune.values.provenance import to_json
 

@@ -20,6 +20,8 @@ def outlook_text(outlook: Outlook, budget: Budget | None = None, *, own: int = 0
         if outlook.late_gain is None:
             return f"too few rounds ({outlook.rounds}) to tell; {more}"
         return f"{_gain(outlook)}, which are too few to call it done; {more}"
+    if outlook.exhausted:
+        return f"done, searches and changes find nothing new after {outlook.rounds} rounds"
     if outlook.hopeless:
         return f"nothing works after {outlook.rounds} rounds"
     if outlook.late_gain is None:

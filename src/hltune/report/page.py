@@ -29,7 +29,7 @@ from hltune.report.explain import LEAST_SHOWN, by_change, outcome, together, unt
 from hltune.report.explanation import explained
 from hltune.report.layout import CHANGED, Document, count, number, percent
 from hltune.report.outlook import outlook_text
-from hltune.report.pictures import round_numbers
+from hltune.report.pictures import draw_curve
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.samples.results import LONGEST_PAUSE_S, minutes_without_pauses
@@ -241,7 +241,7 @@ def _curve(pipeline: Document) -> str:
     style = {
         "svg.hashsalt": "hltune",
         "svg.fonttype": "none",
-        "font.size": 10,
+        "font.size": 9,
         "text.parse_math": False,
         "savefig.transparent": True,
         **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), _INK),
@@ -249,18 +249,9 @@ def _curve(pipeline: Document) -> str:
     with mpl.rc_context(style):
         figure = Figure(figsize=(8, 3.2), layout="constrained")
         axes = figure.subplots()
-        axes.plot(minutes, costs, ".", color="0.6", markersize=3, label="samples")
-        axes.step(minutes, np.minimum.accumulate(costs), where="post", color="tab:blue", label="best so far")
         known = [row for row in pipeline.get("rows", ()) if row["name"] != TUNED and row["cost"]]
-        for line, row in enumerate(known[:_LINES]):
-            axes.axhline(row["cost"], linestyle="--", linewidth=0.8, color=f"C{line + 1}", label=row["name"])
-        axes.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, frameon=False)
-        axes.set_yscale("log")
-        ticks = round_numbers(*axes.get_ylim())
-        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.minorticks_off()
-        axes.set_xlabel("minutes of tuning")
-        axes.set_ylabel(pipeline["unit"]["label"])
+        levels = [(row["name"], row["cost"]) for row in known[:_LINES]]
+        draw_curve(axes, minutes, costs, levels, label=pipeline["unit"]["label"])
         picture = io.BytesIO()
         figure.savefig(picture, format="svg", dpi=72)
     text = re.sub("<metadata>.*?</metadata>", "", picture.getvalue().decode(), flags=re.DOTALL)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hltune.runtime.files import write_bytes
 from hltune.samples.results import minutes_without_pauses
@@ -49,23 +50,35 @@ def plot_curve(result: Tuned, workspace: Workspace) -> tuple[Path, ...]:
     base = workspace.curve(result.subject.spec, result.machine)
     paths = (base.with_suffix(".svg"), base.with_suffix(".png"))
     with drawn(*paths, size=(8, 4)) as axes:
-        axes.plot(elapsed_min, costs, ".", color="0.75", markersize=3, label="samples")
-        axes.step(elapsed_min, np.minimum.accumulate(costs), where="post", color="tab:blue", label="best so far")
         # All that tuning did not find.
         known = [(row.name, row.cost) for row in result.finals.rows if row.name == row.finder and row.cost]
-        for number, (name, cost) in enumerate(known):
-            level = cost.value * unit.per_second
-            axes.axhline(level, linestyle="--", linewidth=0.8, color=f"C{number + 1}", label=name)
-        axes.set_yscale("log")
-        ticks = round_numbers(*axes.get_ylim())
-        axes.set_yticks(ticks, list(map(_plain, ticks)))
-        axes.minorticks_off()
-        axes.set_xlabel("minutes of tuning")
-        axes.set_ylabel(f"cost in {unit.label}")
+        levels = [(name, cost.value * unit.per_second) for name, cost in known]
+        draw_curve(axes, elapsed_min, costs, levels, label=f"cost in {unit.label}")
         axes.set_title(f"{result.subject.spec.name}, {result.machine.threads} threads")
-        # Beside the axes: samples are everywhere.
-        axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
     return paths
+
+
+def draw_curve(
+    axes: Axes,
+    minutes: NDArray[np.float64],
+    costs: NDArray[np.float64],
+    known: Iterable[tuple[str, float]],
+    *,
+    label: str,
+) -> None:
+    """Draws costs against the time of measuring, the least so far, and what known schedules cost, by their names."""
+    axes.plot(minutes, costs, ".", color="0.7", markersize=3, label="samples")
+    axes.step(minutes, np.minimum.accumulate(costs), where="post", color="tab:blue", label="best so far")
+    for number, (name, level) in enumerate(known, start=1):
+        axes.axhline(level, linestyle="--", linewidth=0.8, color=f"C{number}", label=name)
+    axes.set_yscale("log")
+    ticks = round_numbers(*axes.get_ylim())
+    axes.set_yticks(ticks, list(map(_plain, ticks)))
+    axes.minorticks_off()
+    axes.set_xlabel("minutes of tuning")
+    axes.set_ylabel(label)
+    # Beside the axes: samples are everywhere.
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, frameon=False)
 
 
 def round_numbers(low: float, high: float) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hltune.machine.speedup import Speedup
 from hltune.report.layout import Document
 
-UNSURE = "in too few rounds to be sure"
+UNSURE = "in too few turns to be sure"
 
 
 def speedup_fields(found: Speedup | None, other: str = "") -> Document:

@@ -107,7 +107,7 @@ class Reader:
     def repairs(self, pipeline_hash: str, machine_key: str) -> dict[str, str]:
         """Schedules that leave their images, and what was measured in place of them, by their hashes."""
         query = f"""SELECT json_extract(provenance, '$.parent'), hash FROM (
-            SELECT schedule_id, provenance {OF} AND cost IS NOT NULL
+            SELECT schedule_id, provenance {OF}
             AND json_extract(provenance, '$.mutation') = '["{REPAIR}"]')
             CROSS JOIN schedules ON schedules.id = schedule_id"""
         return dict(self._rows(query, pipeline_hash, machine_key))
@@ -139,6 +139,14 @@ class Reader:
         """
         query = f"SELECT measured_at_s, cost {OF} AND cost IS NOT NULL AND schedule_id NOT IN {_REFUTED} ORDER BY 1"
         return tuple(self._rows(query, *(pipeline_hash, machine_key) * 2))
+
+    def round_times(self, pipeline_hash: str, machine_key: str) -> tuple[tuple[int, float], ...]:
+        """The number of its round, and when it was taken, in seconds since 1970, of each measurement of a round.
+
+        In their order, failures as well.
+        """
+        query = f"SELECT round, measured_at_s {OF} AND round > 0 ORDER BY id"
+        return tuple(self._rows(query, pipeline_hash, machine_key))
 
     def first_beam_cost(self, pipeline_hash: str, machine_key: str) -> float | None:
         """Cost of what the first beam search with the built-in weights found that is right; None if there was none."""

@@ -121,6 +121,19 @@ class Store(Reader):
         with self._transaction():
             self.added -= self._execute("DELETE FROM samples WHERE id = :number", number=number)
 
+    def retract_below(self, pipeline_hash: str, machine_key: str, schedule_hash: str, cost: float) -> None:
+        """Deletes all samples of a schedule that cost less: of moments that were faster than all others."""
+        with self._transaction():
+            self.added -= self._execute(
+                """DELETE FROM samples WHERE cost < :cost AND machine_id = (SELECT id FROM machines WHERE key = :key)
+                   AND schedule_id = (SELECT id FROM schedules WHERE hash = :schedule
+                   AND pipeline_id = (SELECT id FROM pipelines WHERE hash = :pipeline))""",
+                cost=cost,
+                key=machine_key,
+                schedule=schedule_hash,
+                pipeline=pipeline_hash,
+            )
+
     def delete(self, pipeline_hash: str, machine_key: str | None = None) -> Deleted:
         """Deletes all samples of a pipeline, on one machine or on all; the file shrinks."""
         with self._transaction():

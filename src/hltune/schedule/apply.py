@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import halide as hl
 
-from hltune.pipeline.build import Built
+from hltune.pipeline.build import Built, build
 from hltune.pipeline.serialized import plain_name
 from hltune.schedule.loops import LoopNests, LoopOrigin, callable_order, loop_nests
 from hltune.schedule.text import directive_text
@@ -14,6 +14,27 @@ from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Rfactor, 
 from hltune.values.errors import InputError
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
+
+
+class Scheduled(NamedTuple):
+    """A pipeline with its schedule, and what `apply_schedule` returns."""
+
+    built: Built
+    funcs: Mapping[str, hl.Func]
+
+    @property
+    def called_otherwise(self) -> dict[str, str]:
+        """Names in the schedule, by those that Halide has for the same Funcs, where it has others.
+
+        It names what an rfactor makes itself: ``f_intm``, and from the second pipeline of a process on ``f_intm$1``.
+        """
+        return {func.name(): name for name, func in self.funcs.items() if plain_name(func.name()) != name}
+
+
+def scheduled(spec: PipelineSpec, schedule: Schedule) -> Scheduled:
+    """Builds a pipeline and applies a schedule to it; raises what `apply_schedule` raises."""
+    built = build(spec, schedule.base)
+    return Scheduled(built, apply_schedule(built, spec, schedule))
 
 
 def apply_schedule(built: Built, spec: PipelineSpec, schedule: Schedule) -> dict[str, hl.Func]:
@@ -30,14 +51,6 @@ def apply_schedule(built: Built, spec: PipelineSpec, schedule: Schedule) -> dict
     for directive in callable_order(schedule.directives, spec.funcs):
         replay.call(directive)
     return replay.funcs
-
-
-def called_otherwise(funcs: Mapping[str, hl.Func]) -> dict[str, str]:
-    """Names in a schedule, by those that Halide has for the same Funcs, where it has others.
-
-    It names what an rfactor makes itself: ``f_intm``, and from the second pipeline of a process on ``f_intm$1``.
-    """
-    return {func.name(): name for name, func in funcs.items() if plain_name(func.name()) != name}
 
 
 class _Replay:

@@ -106,11 +106,9 @@ class CompileJob:
         """Compiles into the current folder; returns the names of the files."""
         import halide as hl
 
-        from hltune.pipeline.build import build
-        from hltune.schedule.apply import apply_schedule
+        from hltune.schedule.apply import scheduled
 
-        built = build(self.spec, self.schedule.base)
-        funcs = apply_schedule(built, self.spec, self.schedule)
+        built, funcs = scheduled(self.spec, self.schedule)
         if self.offload:
             offload(built.pipeline, self.schedule, funcs)
         try:

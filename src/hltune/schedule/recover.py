@@ -68,11 +68,13 @@ class Recovered:
         schedule: the directives; None if they give no schedule, or another one.
         lost: what they leave out, in the words of people; empty if they say all.
         reason: why there is none.
+        dropped: Funcs whose prefetches nothing of ours can call, so that the author's schedule is measured without.
     """
 
     schedule: Schedule | None = None
     lost: tuple[str, ...] = ()
     reason: str | None = None
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +85,21 @@ class RecoverJob:
 
     def run(self, process: Process) -> Recovered:
         """Runs in the worker, where Halide replays the directives."""
-        import halide as hl
-
-        from hltune.pipeline.build import build, func_infos
-        from hltune.pipeline.strip import strip_schedule
-        from hltune.schedule.apply import apply_schedule
+        from hltune.pipeline.build import lost_prefetches
 
         process.enter("recover the hand-written schedule", timeout_s=_RECOVER_S)
-        spec, manual = self.spec, self.spec.manual
-        assert manual is not None, "asked for it"
+        assert self.spec.manual is not None, "asked for it"
+        dropped = lost_prefetches(self.spec.manual, where=self.spec.name)
+        return replace(self._recovered(self.spec.manual), dropped=dropped)
+
+    def _recovered(self, manual: bytes) -> Recovered:
+        import halide as hl
+
+        from hltune.pipeline.build import func_infos
+        from hltune.pipeline.strip import strip_schedule
+        from hltune.schedule.apply import scheduled
+
+        spec = self.spec
         if func_infos(strip_schedule(manual, where=spec.name)) != spec.funcs:
             return Recovered(reason="it is for other Funcs than the algorithm has without it")
         plans = {plain_name(name): plan for name, plan in read_plans(manual, where=spec.name).items()}
@@ -100,8 +108,7 @@ class RecoverJob:
             promised = {plain_name(name): plan.bounds for name, plan in without.items()}
             found = _Recovery(spec.funcs, promised)
             schedule = Schedule(tuple(found.directives(plans)))
-            built = build(spec)
-            apply_schedule(built, spec, schedule)
+            built, _ = scheduled(spec, schedule)
         except InputError as error:
             return Recovered(reason=str(error))
         replayed = read_plans(hl.serialize_pipeline(built.pipeline), where=spec.name)

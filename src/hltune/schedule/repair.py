@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
+from hltune.values.cost import failed_repair
 from hltune.values.directives import Schedule, Split
 from hltune.values.errors import Failure
 from hltune.values.roles import TailStrategy
@@ -55,13 +56,17 @@ def repaired(schedule: Schedule) -> Iterator[Schedule]:
 def with_repairs(schedule: Schedule, attempt: Callable[[Schedule], T | Failure]) -> tuple[Schedule, T | Failure]:
     """Attempts a schedule and, if it leaves its images, the repaired ones until one works.
 
-    Returns the schedule that worked and what came of it, or the given one and why it failed.
+    Returns the schedule that worked and what came of it, or the given one and why it failed. A repaired one whose
+    outputs are wrong ends it, for what is ever wrong must be known.
     """
     outcome = attempt(schedule)
     if isinstance(outcome, Failure) and is_outside(outcome.message):
         for other in repaired(schedule):
-            if not isinstance(repair := attempt(other), Failure):
-                return other, repair
+            found = attempt(other)
+            if isinstance(found, Failure) and found.is_wrong:
+                return other, failed_repair(found, other)
+            if not isinstance(found, Failure):
+                return other, found
     return schedule, outcome
 
 

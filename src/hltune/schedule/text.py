@@ -77,8 +77,10 @@ class Tokens:
         return self._word("name", what).replace("$", "_")
 
     def number(self, what: str) -> int:
-        """Reads a whole number."""
-        return int(self._word("number", what))
+        """Reads a whole number, which may as well be the name of a Func."""
+        found = self.peek()
+        named = found.kind == "name" and found.text.isascii() and found.text.isdigit()
+        return int(self._word("name" if named else "number", what))
 
     def string(self) -> str:
         """Reads a name in quotes."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import statistics
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,8 @@ from hltune.values.schedule_codec import schedule_hash
 
 _NEWEST = 2000
 """Most samples that a model learns from."""
+_LEAST_COMPARED = 3
+"""Schedules that tell whether the moment of a comparison was fast or slow."""
 
 
 class History:
@@ -58,7 +61,8 @@ class History:
         self._allowed = allowed
         self._outside = set[str]()  # what is known not to be allowed
         self._judged = set[str]()  # looked at: to decode a schedule takes its time, and there may be a hundred thousand
-        self._repairs = store.repairs(*self._key)
+        repairs = store.repairs(*self._key)
+        self._repairs = {key: repair for key, repair in repairs.items() if repair in self._costs}
         self.last_round = store.last_round(*self._key)
         self._measured: dict[str, dict[int, float]] = {}  # in this run: costs by the numbers of their samples
 
@@ -151,6 +155,10 @@ class History:
         """See `Reader.history`."""
         return self._store.history(*self._key)
 
+    def taken_in_rounds(self) -> tuple[tuple[int, float], ...]:
+        """See `Reader.round_times`."""
+        return self._store.round_times(*self._key)
+
     def program_hashes(self) -> dict[str, str]:
         """Hashes of the lowered programs of what was measured, by the hash of the schedule."""
         return self._store.program_hashes(*self._key, VERSION)
@@ -220,11 +228,30 @@ class History:
             del self._measured[key][number]
         self._costs[key] = self._store.costs(*self._key).get(key)
 
+    def correct(self, compared: Sequence[tuple[Candidate, Cost]]) -> None:
+        """Forgets what schedules have cost in fast moments, where that is much less than in a comparison beside others.
+
+        The last round of a run has no time to measure its best again. That all of them were faster or slower in the
+        comparison says something of the moment, and of none of them.
+        """
+        keys = [schedule_hash(candidate.schedule) for candidate, _ in compared]
+        stored = {key: self._costs.get(key) for key in keys}
+        shares = [known / cost.value for key, (_, cost) in zip(keys, compared, strict=True) if (known := stored[key])]
+        if len(shares) < _LEAST_COMPARED:
+            return
+        for key, (candidate, cost) in zip(keys, compared, strict=True):
+            least = REPEATED * statistics.median(shares) * cost.value
+            if (known := stored[key]) and known < least:
+                self._store.retract_below(*self._key, key, least)
+                self._measured.pop(key, None)
+                self._costs[key] = self._store.costs(*self._key).get(key)
+                self._keep(candidate, cost, round_number=0)
+
     def keep_finalist(self, candidate: Candidate, cost: Cost) -> None:
         """Keeps what a candidate costs that has only failed before, though not by wrong outputs."""
         failure = self.failure(candidate)
         if failure is not None and not failure.is_wrong:
-            self._keep(candidate, replace(cost, repair=None), round_number=0)  # the candidate is the repaired one
+            self._keep(candidate, cost, round_number=0)
 
     def refute(self, candidate: Candidate, failure: Failure) -> None:
         """Keeps that the outputs of a candidate have turned out wrong, after all, unless that is known."""

@@ -67,12 +67,14 @@ class Outlook:
         late_gain: how much the last half of the rounds took off the least cost, as a share of it; None before there are
             enough rounds to tell, or if nothing worked early. As many rounds again will hardly bring more.
         hopeless: after many rounds, nothing works.
+        exhausted: searches find nothing new, and what they find changed neither.
     """
 
     rounds: int
     idle: int
     late_gain: float | None
     hopeless: bool = False
+    exhausted: bool = False
 
     @classmethod
     def of(cls, costs: Sequence[float | None]) -> Outlook:
@@ -87,12 +89,12 @@ class Outlook:
     def least_rounds(self) -> int | None:
         """Rounds with which one could tell whether tuning is done; None if these are enough, or still bring much."""
         enough = _ROUNDS_TO_STOP if self._idles else _FEWEST_ROUNDS
-        return enough if self.rounds < enough else None
+        return enough if self.rounds < enough and not self.exhausted else None
 
     @property
     def done(self) -> bool:
         """More rounds would bring little."""
-        return self.hopeless or (self._idles and self.rounds >= _ROUNDS_TO_STOP)
+        return self.hopeless or self.exhausted or (self._idles and self.rounds >= _ROUNDS_TO_STOP)
 
     @property
     def _idles(self) -> bool:

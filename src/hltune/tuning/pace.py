@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,8 +25,10 @@ _SPARE = 1.5
 _TOGETHER_S = 0.02
 """What comes so soon after another one was measured with it."""
 _ENOUGH_OF_ROUNDS = 8
-"""Candidates of rounds that tell how many come in a minute. Known schedules, which are measured first, do not: of
-sixteen applications, candidates of rounds took between 0.6 and 2.9 times as long."""
+"""Candidates of a round that tell, after its first one, how many come in a minute. Known schedules, which are measured
+before, do not: of sixteen applications, candidates of rounds took between 0.6 and 2.9 times as long."""
+_ENOUGH_PER_LANE = 2
+"""The same for each of many lanes, which all begin at once, so that what they compile comes in waves."""
 _NEWEST = 100
 """Bursts of candidates that tell how long one takes, and candidates that tell how long a call does."""
 _FINALIST_QUANTILE = 0.75
@@ -78,8 +81,7 @@ class Pace:
         self._calls_s: deque[float] = deque(maxlen=_NEWEST)
         self._last_round_s: float | None = None
         self._next_s: float | None = None
-        self._of_rounds = _Burst()
-        self._searching_s: float | None = None
+        self._found: tuple[float, int] | None = None
         self._candidate_s = self._finalist_s = 1.0
         self._bursts: deque[_Burst] = deque(maxlen=_NEWEST)
 
@@ -94,7 +96,7 @@ class Pace:
         """
         lanes = self._lanes
         busy = min(at_once or lanes, lanes) / lanes
-        last_s = time.monotonic()
+        arrivals_s = [last_s := time.monotonic()]
         alone = True
         for key, measurement in measurements:
             now_s = time.monotonic()
@@ -102,12 +104,15 @@ class Pace:
             if alone or taken_s >= _TOGETHER_S:
                 self._bursts.append(_Burst())
             self._bursts[-1].add(taken_s, works=isinstance(measurement, Cost))
-            if at_once is None:
-                self._saw_of_round(taken_s, works=isinstance(measurement, Cost))
+            arrivals_s.append(now_s)
+            if at_once is None and len(arrivals_s) > 1 + max(_ENOUGH_OF_ROUNDS, _ENOUGH_PER_LANE * lanes):
+                self._next_s = (now_s - arrivals_s[1]) / (len(arrivals_s) - 2)
             if isinstance(measurement, Cost):
                 self._calls_s.append(measurement.value)
             last_s, alone = now_s, False
             yield key, measurement
+        if at_once is None and not alone and self._next_s is None:  # a short round, with the time that it took to begin
+            self._next_s = (last_s - arrivals_s[0]) / (len(arrivals_s) - 1)
         if self._bursts:
             times_s = [each.seconds / each.count for each in self._bursts for _ in range(each.count)]
             working_s = [each.seconds / each.works for each in self._bursts for _ in range(each.works)]
@@ -117,17 +122,17 @@ class Pace:
         if self._calls_s:
             self._call_s = float(np.median(self._calls_s))
 
-    def _saw_of_round(self, taken_s: float, *, works: bool) -> None:
-        self._of_rounds.add(taken_s, works=works)
-        if self._of_rounds.count >= _ENOUGH_OF_ROUNDS:
-            self._next_s = self._of_rounds.seconds / self._of_rounds.count
-
-    def recall(self, taken: Sequence[tuple[float, float]]) -> None:
+    def recall(self, taken: Sequence[tuple[float, float]], in_rounds: Sequence[tuple[int, float]] = ()) -> None:
         """Learns from earlier runs, as long as nothing is measured in this one.
 
         Args:
             taken: when each of their measurements was taken, in seconds and in their order, and its cost.
+            in_rounds: the number of its round and the same time of each that was a candidate, failures as well.
         """
+        steps = pairwise(in_rounds[-_NEWEST:])
+        in_one_s = [later_s - former_s for (former, former_s), (number, later_s) in steps if former == number]
+        if len(in_one_s) >= _ENOUGH_OF_ROUNDS:
+            self._next_s = float(np.mean(in_one_s))
         if len(taken) < _LEAST_RECALLED:
             return
         times_s, costs = np.array(taken[-_NEWEST:]).T
@@ -138,17 +143,15 @@ class Pace:
         steps_s = steps_s[steps_s <= _PAUSE * self._candidate_s]
         self._finalist_s = max(_TOGETHER_S, float(np.quantile(steps_s, _FINALIST_QUANTILE)))
         self._call_s = float(np.median(costs))
-        self._next_s = self._candidate_s  # most of them were candidates of rounds
 
-    def saw_search(self, seconds: float) -> None:
-        """Learns from how long it took to find the candidates of a round."""
-        self._searching_s = seconds
+    def saw_search(self, seconds: float, candidates: int) -> None:
+        """Learns from how long it took to find so many candidates for a round."""
+        if candidates:
+            self._found = seconds, candidates
 
     def saw_round(self, seconds: float) -> None:
         """Learns from how long a round took."""
         self._last_round_s = seconds
-        if self._next_s is None and self._bursts:  # it had few candidates, and no round may have more
-            self._next_s = self._candidate_s
 
     @property
     def known(self) -> bool:
@@ -167,10 +170,11 @@ class Pace:
 
     @property
     def samples_per_minute(self) -> float:
-        """Measurements of a full round, by all of its time."""
+        """Measurements of a round like the last one, or of a full one, by all of its time."""
         candidate_s = self.next_candidate_s
-        measuring_s = self._measuring_s(candidate_s)
-        searching_s = self._probing_s(measuring_s) if self._searching_s is None else self._searching_s
+        full_s = self._measuring_s(candidate_s)
+        searching_s, candidates = self._found or (self._probing_s(full_s), self.full_batch)
+        measuring_s = min(full_s, candidates * candidate_s)
         return 60 * measuring_s / candidate_s / (measuring_s + searching_s)
 
     @property

@@ -51,8 +51,8 @@ class Run:
 
     Attributes:
         earlier: least costs after each round of earlier runs, None as long as nothing worked.
-        expected: what was expected before the first round, after its first candidates, or after a short one; None as
-            long as nobody knows.
+        expected: what was expected before the first round, after some of its candidates, or at the end of a short one;
+            None as long as nobody knows.
         error: what ended its rounds early; None if nothing did.
     """
 
@@ -71,13 +71,14 @@ class Run:
 
     @property
     def outlook(self) -> Outlook:
-        """What the rounds say about further ones, those of earlier runs as well."""
-        return Outlook.of([*self.earlier, *(each.best for each in self.rounds)])
+        """What the rounds say about further ones: those of earlier runs as well, unless this one's say done."""
+        own = self.own_outlook
+        return own if own.done else Outlook.of([*self.earlier, *(each.best for each in self.rounds)])
 
     @property
     def own_outlook(self) -> Outlook:
         """What the rounds of this run say alone: who tunes again wants more than there was."""
-        return Outlook.of([each.best for each in self.rounds])
+        return replace(Outlook.of([each.best for each in self.rounds]), exhausted=self.tuner.exhausted)
 
     def add(self, done: Round) -> None:
         """Another round of it has ended."""
@@ -132,7 +133,7 @@ class _Rounds:
             return False
         share_s = part(limits.end_s, len(self.shares)) - time.monotonic()
         shortest_s = run.tuner.pace.shortest_round_s
-        if new := sum(not each.rounds for each in self.runs.values()):  # every pipeline gets a first round
+        if new := sum(not each.rounds for key, each in self.runs.items() if key in self.shares):  # each has a first one
             shortest_s = min(shortest_s, _LEAST_ROUND_S)
             limits = replace(limits, end_s=part(limits.end_s, new))
         if time.monotonic() + shortest_s >= limits.end_s:
@@ -145,6 +146,7 @@ class _Rounds:
             run.error = error
             self.progress.note(f"{name} has no further rounds, and what was measured so far is compared. {error}")
             return False
+        self._expect(name, share_s)  # a short round tells in the end
         say_if_busy(run.session, name, self.progress)
         run.add(done)
         self.shares.gained(name, before, done.best)

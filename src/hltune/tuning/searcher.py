@@ -94,6 +94,7 @@ class Searcher:
         search that was asked for takes too long for a round, a smaller one takes its place; none, if greedy search
         takes too long.
         """
+        limit_s = min(limit_s, self._pool.timeout_s)
         if not self._affords_greedy(limit_s):
             return []
         rung, count = self._affordable(limit_s, most)
@@ -108,7 +109,7 @@ class Searcher:
         recurs = searches[0].weights is None or weights_hash(centre) == weights_hash(initial)
         known = self._memory.recall(target, searches[0], limit_s=limit_s) if recurs else None
         new = searches if known is None else searches[1:]
-        patience_s = max(_LEAST_PATIENCE_S, limit_s * _PATIENCE)
+        patience_s = min(self._pool.timeout_s, max(_LEAST_PATIENCE_S, limit_s * _PATIENCE))
         found = self._pool.run(self._subject.spec, target, new, timeout_s=patience_s)
         for outcome in found:
             self._forecast.saw(rung, outcome, patience_s)

@@ -33,6 +33,9 @@ class Shares:
     def __len__(self) -> int:
         return len(self._accounts)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._accounts
+
     def next(self) -> str | None:
         """The pipeline whose turn it is; None if all have left."""
         if not self._accounts:

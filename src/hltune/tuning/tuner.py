@@ -73,7 +73,7 @@ class Tuner:
         self.failed: dict[str, Failure] = {}
         self._failures: dict[str, Failure] = {}
         self.pace = Pace(self.options, self.session.nodes, self.measure.turns_s)
-        self.pace.recall(self.history.taken())
+        self.pace.recall(self.history.taken(), self.history.taken_in_rounds())
         self._proposals = Proposals(
             subject=self.subject,
             options=self.options,
@@ -273,7 +273,7 @@ class Tuner:
         share = self.mutant_share if self._searches else None
         found = self._proposals.find(share, limits, self._round, progress)
         searched_s = time.monotonic()
-        self.pace.saw_search(searched_s - began_s)
+        self.pace.saw_search(searched_s - began_s, len(found.candidates))
         measured = self._measure_new(found.candidates, limits, progress, after_each)
         measured_s = time.monotonic()
         self._say(progress, "learning")

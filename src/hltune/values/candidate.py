@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import Measurement, repair_of
 from hltune.values.directives import Schedule
 from hltune.values.features import Featurization
 from hltune.values.provenance import REPAIR, Mutated, Provenance
@@ -32,10 +32,9 @@ class Candidate:
 
         Features and forecast stay: the cost model does not see what a repair changes.
         """
-        if not isinstance(measurement, Cost) or measurement.repair is None:
+        repair = repair_of(measurement)
+        if repair is None or repair == self.schedule:
             return self
         return replace(
-            self,
-            schedule=measurement.repair,
-            provenance=Mutated(parent=schedule_hash(self.schedule), changes=(REPAIR,)),
+            self, schedule=repair, provenance=Mutated(parent=schedule_hash(self.schedule), changes=(REPAIR,))
         )

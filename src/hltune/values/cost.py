@@ -99,6 +99,17 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepairedFailure(Failure):
+    """Why what a schedule was repaired to failed.
+
+    Attributes:
+        repair: what was tried in place of the schedule, which leaves its images.
+    """
+
+    repair: Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """What a model says that a schedule costs: seconds, and how many times more or less (one standard deviation)."""
 
@@ -118,9 +129,20 @@ def lower_decile(repeats: Sequence[float]) -> float:
     return statistics.quantiles(repeats, n=10, method="inclusive")[0] if len(repeats) > 1 else repeats[0]
 
 
+def failed_repair(failure: Failure, repair: Schedule) -> RepairedFailure:
+    """A failure that is this one's, and not that of the schedule that was repaired to it."""
+    stage, kind, message, log = failure.stage, failure.kind, failure.message, failure.log
+    return RepairedFailure(stage=stage, kind=kind, message=message, log=log, repair=repair)
+
+
+def repair_of(measurement: Measurement | None) -> Schedule | None:
+    """What was measured in place of the schedule that was found, which reads or writes beyond its images."""
+    return measurement.repair if isinstance(measurement, Cost | RepairedFailure) else None
+
+
 def is_repaired(measurement: Measurement | None) -> bool:
-    """As found, the schedule reads or writes beyond its images; another one was measured in its place."""
-    return isinstance(measurement, Cost) and measurement.repair is not None
+    """Another schedule was measured in place of the one that was found."""
+    return repair_of(measurement) is not None
 
 
 def count_repaired(measurements: Iterable[Measurement]) -> int:

@@ -1,8 +1,8 @@
 """The folder where a user's schedules and caches live.
 
 ```
-.hltune/cache/                                   built C++ generators
-.hltune/default/                                 the cost model that commands use, if pre-training left one here
+.hltune/cache/                                   built C++ generators, what is known of expected outputs
+.hltune/default/MACHINE/                         the cost model that commands use, if pre-training left one here
 .hltune/pretrained/MACHINE/                      weights of pre-training, and how far it has come
 .hltune/samples.sqlite                           all measurements, see `samples.schema`
 .hltune/PIPELINE-HASH/NAME.schedule.json         this machine's schedule in the forms of text, source beside it
@@ -14,6 +14,7 @@
 .hltune/PIPELINE-HASH/MACHINE/weights/           the cost model of this pipeline, see `cost_model.adams2019.lineage`
 .hltune/PIPELINE-HASH/MACHINE/tuning.{svg,png}   how tuning went
 .hltune/PIPELINE-HASH/MACHINE/tunings.jsonl      the commands that tuned it, see `workspace.tunings`
+.hltune/PIPELINE-HASH/MACHINE/refuted.jsonl      what was wrong, see `workspace.refuted`
 ```
 """
 
@@ -181,6 +182,10 @@ class Workspace:
     def tunings(self, spec: PipelineSpec, machine: MachineId) -> Path:
         """Where the commands that tuned a pipeline on a machine are."""
         return self._machine_directory(spec, machine) / "tunings.jsonl"
+
+    def refuted(self, spec: PipelineSpec, machine: MachineId) -> Path:
+        """Where schedules are whose outputs were wrong on a machine, as commands noticed that store no samples."""
+        return self._machine_directory(spec, machine) / "refuted.jsonl"
 
     def _machine_directory(self, spec: PipelineSpec, machine: MachineId) -> Path:
         return self.directory(spec) / machine.key

@@ -1,6 +1,6 @@
 """From what the user typed to a pipeline on a target: the first step of every command."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hltune.machine.open import target_job
@@ -83,11 +83,7 @@ class Subject:
     def notes(self) -> tuple[str, ...]:
         """What people should know of the pipeline, and of what directives leave out of their own schedule."""
         found = self.recovered
-        if found is None or not (found.lost or found.reason):
-            return self.spec.notes
-        if found.schedule is None:
-            return (*self.spec.notes, f"your own schedule is measured, but cannot be changed: {found.reason}")
-        return (*self.spec.notes, f"{MANUAL_PART} is your own schedule without " + ", ".join(found.lost))
+        return self.spec.notes if found is None else (*self.spec.notes, *_what_is_missing(found))
 
     @property
     def numpy_reference(self) -> NumPyReference | None:
@@ -104,7 +100,7 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
         try:
             target = worker.run(target_job(options.target, options.host))
             spec = worker.run(LoadJob(source=source, target=target.name, cache=workspace.cache.absolute()))
-            recovered = worker.run(RecoverJob(spec)) if spec.manual else None
+            recovered = _recover(worker, spec)
             texts = worker.run(HandWrittenJob(benchmark, target)) if benchmark else {}
         except JobFailed as failed:
             if failed.failure.kind == "error":
@@ -126,6 +122,23 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
     return Subject(
         spec=spec, target=target, benchmark=benchmark, hand_written=hand_written, recovered=recovered, source=source
     )
+
+
+def _recover(worker: Worker, spec: PipelineSpec) -> Recovered | None:
+    """Whatever goes wrong, the author's schedule can still be measured."""
+    try:
+        return worker.run(RecoverJob(spec)) if spec.manual else None
+    except JobFailed as failed:
+        return Recovered(reason=str(failed.failure))
+
+
+def _what_is_missing(found: Recovered) -> Iterator[str]:
+    if found.dropped:
+        yield f"{MANUAL} is your own schedule without prefetches of {', '.join(found.dropped)}, which we cannot call"
+    if found.schedule is None:
+        yield f"your own schedule is measured, but cannot be changed: {found.reason}"
+    elif found.lost:
+        yield f"{MANUAL_PART} is your own schedule without " + ", ".join(found.lost)
 
 
 def _manual(spec: PipelineSpec, recovered: Recovered) -> dict[str, Schedule]:

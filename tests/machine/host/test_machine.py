@@ -15,6 +15,7 @@ from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import open_machine, resolve, target_job
 from hltune.machine.options import MeasureOptions
+from hltune.machine.reference import References
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.task import Task
 from hltune.pipeline.target import TargetInfo
@@ -60,7 +61,7 @@ def test_what_several_threads_say_at_once_is_said_by_one(host: TargetInfo) -> No
     threads = parse_schedule("quotient.parallel(y, 60);", spec.funcs)
     with open_machine(host, OPTIONS, workers=1) as machine:
         for _ in range(3):
-            session = machine.session(spec, Inputs(), reference=threads)
+            session = machine.session(spec, Inputs(), References(believed=threads))
             with session, pytest.raises(InputError) as caught:
                 session.ready()
             assert str(caught.value.found).count("Requirement Failed: (false)") == 1
@@ -302,7 +303,7 @@ def test_a_schedule_far_behind_the_best_fails(host: TargetInfo) -> None:
     spec = load("steep", host)
     with (
         HostMachine(host, options, workers=1) as machine,
-        machine.session(spec, Inputs(), reference=every_func_at_root(spec)) as session,
+        machine.session(spec, Inputs(), References(believed=every_func_at_root(spec))) as session,
     ):
         ((_, outcome),) = session.measure_each([("default", Schedule())], best=1e-6)
     assert isinstance(outcome, Failure)

@@ -27,9 +27,9 @@ class OtherCodeJob:
     other: PipelineSpec
 
     def run(self, process: Process) -> Failure | None:
-        function = compile_code(process, replace(self.task, spec=self.other), OPTIONS)
+        code = compile_code(process, replace(self.task, spec=self.other), OPTIONS)
         arrays = input_arrays(process, self.task.spec, self.task.inputs)
-        return with_buffers(process, self.task, function, arrays).run_and_verify(process, OPTIONS)
+        return with_buffers(process, self.task, code, arrays).run_and_verify(process, OPTIONS)
 
 
 def test_a_stage_that_noise_hides_is_verified(host: TargetInfo) -> None:

@@ -19,13 +19,13 @@ from hltune.machine.hexagon.toolchain import Tools
 from hltune.machine.hexagon.wire import Result, check_fits, decode_result, encode_job
 from hltune.machine.inputs import Inputs, input_arrays
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import WROTE_BETWEEN
+from hltune.machine.task import COMPILE, WROTE_BETWEEN, attempted
 from hltune.machine.verify import verify
 from hltune.runtime.worker import Process
 from hltune.schedule.repair import with_repairs
 from hltune.values.cost import Counters
 from hltune.values.directives import Schedule
-from hltune.values.errors import KILLED, Failure, FailureKind, HltuneError, InputError
+from hltune.values.errors import KILLED, Failure, FailureKind, HltuneError
 from hltune.values.limits import HEAP, LATE
 from hltune.values.pipeline import PipelineSpec
 
@@ -77,7 +77,7 @@ class Ran(NamedTuple):
     """What the harness wrote, and what the emulator printed.
 
     Attributes:
-        funcs: see `hltune.schedule.apply.called_otherwise`.
+        funcs: see `hltune.schedule.apply.Scheduled.called_otherwise`.
     """
 
     result: Result
@@ -99,14 +99,11 @@ class EmulatorJob:
 
     def attempt(self, process: Process, schedule: Schedule) -> Ran | Failure:
         """What came of a schedule; wrong outputs are a Failure."""
-        import halide as hl  # the parent handles jobs without it
-
         with tempfile.TemporaryDirectory(dir=process.scratch) as scratch:
             candidate, program = Path(scratch, "candidate.o"), Path(scratch, "candidate.elf")
-            try:
-                funcs = self._compile(process, schedule, candidate)
-            except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's
-                return Failure.of("compile", error)
+            funcs = attempted(process, lambda: self._compile(process, schedule, candidate))
+            if isinstance(funcs, Failure):
+                return funcs
             process.enter("link", timeout_s=_LINK_S)
             try:
                 self.tools.link(candidate, program, *self.link_flags)
@@ -142,15 +139,13 @@ class EmulatorJob:
         """Writes the code, and returns how the schedule calls what is called otherwise in it."""
         import halide as hl  # the parent handles jobs without it
 
-        from hltune.pipeline.build import build
-        from hltune.schedule.apply import apply_schedule, called_otherwise
+        from hltune.schedule.apply import scheduled
 
-        process.enter("compile", timeout_s=self.options.compile_timeout_s, one_thread=True)
-        built = build(self.spec, schedule.base)
-        funcs = called_otherwise(apply_schedule(built, self.spec, schedule))
+        process.enter(COMPILE, timeout_s=self.options.compile_timeout_s, one_thread=True)
+        built, _ = ready = scheduled(self.spec, schedule)
         outputs = {hl.OutputFileType.object: str(path)}
         built.pipeline.compile_to(outputs, built.arguments, _ENTRY, hl.Target(self.target))
-        return funcs
+        return ready.called_otherwise
 
     def _run(self, process: Process, program: Path, run: Run) -> Ran | Failure:
         process.enter(self._run_stage, timeout_s=_PATIENCE * self._limit_s(run))

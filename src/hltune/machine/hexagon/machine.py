@@ -17,10 +17,11 @@ from hltune.machine.hexagon.wire import check_fits
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Finding, MachineKind
-from hltune.machine.reference import MoreSchedules, ReferenceSession
+from hltune.machine.reference import ANY_TWO, References, ReferenceSession
 from hltune.machine.sensitivity import REFERENCE_TARGET, STRICT
-from hltune.machine.task import NumPyReference, Task
+from hltune.machine.task import Task
 from hltune.pipeline.target import TargetInfo
+from hltune.runtime.c_compilers import INSTALL_COMPILER, find_c_compiler, find_zig
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Worker, run_each
 from hltune.values.cost import Cost, Measurement
@@ -75,23 +76,14 @@ class HexagonMachine(contextlib.AbstractContextManager["HexagonMachine"]):
         for worker in (self.host, *self.workers):
             worker.close()
 
-    def session(
-        self,
-        spec: PipelineSpec,
-        inputs: Inputs,
-        *,
-        reference: Schedule | None = None,
-        numpy_reference: NumPyReference | None = None,
-        more: MoreSchedules | None = None,
-        memory: Path | None = None,
-    ) -> HexagonSession:
+    def session(self, spec: PipelineSpec, inputs: Inputs, references: References = ANY_TWO) -> HexagonSession:
         """See `Machine.session`."""
         check_fits(spec)  # before anything is computed; inputs that grow are looked at again
         if not self.tools.harness:
             self.tools = self.host.run(toolchain.BuildJob(self.tools, with_cache=self.emulator.cache is not None))
         # Expected outputs are computed on this computer, with the same algorithm; the DSP emulates floats, as they are.
         task = Task(spec=spec, schedule=Schedule(), target=REFERENCE_TARGET, inputs=inputs)
-        return HexagonSession(self, task, reference, numpy_reference, more, memory)
+        return HexagonSession(self, task, references)
 
 
 class HexagonSession(ReferenceSession):
@@ -99,25 +91,9 @@ class HexagonSession(ReferenceSession):
 
     side_by_side = True
 
-    def __init__(
-        self,
-        machine: HexagonMachine,
-        task: Task,
-        reference: Schedule | None,
-        numpy_reference: NumPyReference | None,
-        more: MoreSchedules | None,
-        memory: Path | None,
-    ) -> None:
+    def __init__(self, machine: HexagonMachine, task: Task, references: References) -> None:
         super().__init__(
-            task,
-            machine.options,
-            machine.host,
-            reference=reference,
-            numpy_reference=numpy_reference,
-            more=more,
-            strict=STRICT in machine.target.name.split("-"),
-            own=False,
-            memory=memory,
+            task, machine.options, machine.host, references, strict=STRICT in machine.target.name.split("-"), own=False
         )
         self._machine = machine
         self._input_file = self._directory / "input.job"
@@ -229,13 +205,13 @@ class HexagonSession(ReferenceSession):
 
 def findings() -> list[Finding]:
     """What the emulated DSP needs, and whether it is there."""
-    emulator, compiler = toolchain.find_plugin_emulator(), toolchain.find_c_compiler()
+    emulator, compiler = toolchain.find_plugin_emulator(), find_c_compiler()
     plugins = f"{emulator}, {compiler}" if emulator and compiler else None
     fixed = "setarch -R works" if toolchain.addresses_can_be_fixed() else None
     allow = "in a container: docker run --security-opt seccomp=unconfined"
     dsp, counts = "--target hexagon", "--objective packets+misses, and explain by Func,"
     needs = (
-        ("Hexagon compiler", toolchain.find_zig(), toolchain.INSTALL_COMPILER, dsp),
+        ("Hexagon compiler", find_zig(), INSTALL_COMPILER, dsp),
         ("Hexagon emulator", toolchain.find_emulator(), toolchain.INSTALL_EMULATOR, dsp),
         ("Hexagon plug-ins", plugins, toolchain.INSTALL_PLUGIN_EMULATOR, counts),
         ("Hexagon: fixed addresses", fixed, allow, dsp),

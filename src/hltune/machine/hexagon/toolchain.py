@@ -12,16 +12,15 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 from hltune.machine.hexagon.target import OLDEST_CPU
+from hltune.runtime.c_compilers import INSTALL_COMPILER, find_c_compiler, find_zig
 from hltune.runtime.files import ScratchFolder
 from hltune.runtime.worker import Process
 from hltune.values.errors import NO_FUNCTION, HltuneError, InputError
 
 _EMULATORS = ("qemu-hexagon-static", "qemu-hexagon")
-INSTALL_COMPILER = "pip install 'hltune[hexagon]'"
 INSTALL_EMULATOR = "apt-get install qemu-user-static"
 INSTALL_PLUGIN_EMULATOR = "apt-get install qemu-user gcc"
 _SOURCES = Path(__file__).with_name("harness")
@@ -91,15 +90,6 @@ def find_tools(*, with_cache: bool) -> Tools:
             todo="in a container, allow the system call: docker run --security-opt seccomp=unconfined",
         )
     return Tools(zig=zig, emulator=emulator)
-
-
-def find_zig() -> Path | None:
-    """The compiler of the package ``ziglang``."""
-    spec = find_spec("ziglang")
-    if spec is None or spec.origin is None:
-        return None
-    path = Path(spec.origin).with_name("zig")
-    return path if path.exists() else None
 
 
 def find_emulator() -> Path | None:
@@ -217,11 +207,6 @@ class BuildProfilerJob:
         what = "the profiler does not compile"
         self.tools.run("cc", *_MACHINE_FLAGS, *_COMPILE_FLAGS, *files, scratch=folder.parent, what=what)
         _build_plugin(_PROFILER / "plugin.c", folder / "plugin.so")
-
-
-def find_c_compiler() -> str | None:
-    """A C compiler for this machine."""
-    return next((found for name in ("gcc", "clang", "cc") if (found := shutil.which(name))), None)
 
 
 def _build_plugin(source: Path, to: Path) -> None:

@@ -12,14 +12,14 @@ from typing import NamedTuple
 from hltune.machine.heap import Taken, measure_heap, settle
 from hltune.machine.inputs import input_arrays, smooth
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import Compiled, Task, checked, compile_idle, compile_task
+from hltune.machine.task import Compiled, Task, attempted, checked, compile_idle, compile_task
 from hltune.pipeline.images import Array
 from hltune.pipeline.serialized_schedule import ASYNC, funcs_that
 from hltune.runtime.worker import Process, waited_s
 from hltune.schedule.repair import with_repairs
 from hltune.values.cost import Heap, lower_decile
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, InputError
+from hltune.values.errors import Failure
 
 WARM_S = 0.005
 """After so much calling, threads are awake and caches warm."""
@@ -84,13 +84,11 @@ class PrepareJob:
         return self._try(process, task, arrays)
 
     def _try(self, process: Process, task: Task, arrays: tuple[Array | float, ...]) -> Compiled | Failure:
-        import halide as hl  # the parent handles jobs without it
-
-        try:
+        def compile_and_verify() -> Compiled | Failure:
             compiled = compile_task(process, task, arrays, self.options)
             return compiled.run_and_verify(process, self.options) or compiled
-        except (InputError, hl.HalideError) as error:  # the schedule's failure, and nobody else's
-            return Failure.of(process.stage, error)
+
+        return attempted(process, compile_and_verify)
 
 
 def count_heap(process: Process, compiled: Compiled, options: MeasureOptions) -> Taken:

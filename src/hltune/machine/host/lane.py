@@ -11,7 +11,7 @@ from hltune.machine.host.waiting import Waiting
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Task
 from hltune.runtime.worker import Running, Worker
-from hltune.values.cost import Cost, Heap, Measurement
+from hltune.values.cost import Cost, Heap, Measurement, failed_repair
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, JobFailed
 from hltune.values.unit import MILLISECONDS
@@ -73,7 +73,7 @@ class Trial:
     def measurement(self) -> Measurement:
         """What is known when all turns are taken."""
         if self.failure is not None:
-            return self.failure
+            return self.failure if self.repair is None else failed_repair(self.failure, self.repair)
         turns = tuple(self.turns)
         return Cost(unit=MILLISECONDS, turns=turns, pruned=self.pruned, heap=self.heap, repair=self.repair)
 

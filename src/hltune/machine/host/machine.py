@@ -23,9 +23,9 @@ from hltune.machine.host.waiting import Waiting
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import MachineKind
-from hltune.machine.reference import MoreSchedules, ReferenceSession
+from hltune.machine.reference import ANY_TWO, References, ReferenceSession
 from hltune.machine.sensitivity import STRICT
-from hltune.machine.task import COMPILE, RUN, RUN_SMOOTH, NumPyReference, Task
+from hltune.machine.task import COMPILE, RUN, RUN_SMOOTH, Task
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import AnyWorker, Running, paused, usable_cores, wait_any
@@ -76,19 +76,10 @@ class HostMachine(AbstractContextManager["HostMachine"]):
         for lane in self._lanes:
             lane.worker.close()
 
-    def session(
-        self,
-        spec: PipelineSpec,
-        inputs: Inputs,
-        *,
-        reference: Schedule | None = None,
-        numpy_reference: NumPyReference | None = None,
-        more: MoreSchedules | None = None,
-        memory: Path | None = None,
-    ) -> HostSession:
+    def session(self, spec: PipelineSpec, inputs: Inputs, references: References = ANY_TWO) -> HostSession:
         """See `Machine.session`."""
         task = Task(spec=spec, schedule=Schedule(), target=self.target.name, inputs=inputs)
-        return HostSession(self, task, reference, numpy_reference, more, memory)
+        return HostSession(self, task, references)
 
     def lanes(self) -> tuple[Lane, ...]:
         """All of them; those after the first are started when they are first asked for."""
@@ -101,25 +92,14 @@ class HostSession(ReferenceSession):
 
     side_by_side = False
 
-    def __init__(
-        self,
-        machine: HostMachine,
-        task: Task,
-        reference: Schedule | None,
-        numpy_reference: NumPyReference | None,
-        more: MoreSchedules | None,
-        memory: Path | None,
-    ) -> None:
+    def __init__(self, machine: HostMachine, task: Task, references: References) -> None:
         super().__init__(
             task,
             machine.options,
             machine.lane.worker,
-            reference=reference,
-            numpy_reference=numpy_reference,
-            more=more,
+            references,
             strict=STRICT in task.target.split("-"),
             own=True,
-            memory=memory,
             smooth=not task.inputs.portable,
         )
         self._machine = machine

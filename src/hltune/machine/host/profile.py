@@ -18,11 +18,11 @@ from hltune.machine.heap import settle
 from hltune.machine.host.jobs import count_heap
 from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import Task, compile_task
+from hltune.machine.task import Task, attempted, compile_task
 from hltune.pipeline.jit_handlers import use_handlers
 from hltune.pipeline.serialized import plain_name
 from hltune.runtime.worker import Process
-from hltune.values.errors import Failure, InputError
+from hltune.values.errors import Failure
 from hltune.values.profile import Part, Profile
 
 _FEATURE = "profile"
@@ -56,8 +56,6 @@ class ProfileJob:
 
     def run(self, process: Process) -> Profile | Failure:
         """Runs in the worker; what is wrong with the output is a Failure as well."""
-        import halide as hl  # the parent handles jobs without it
-
         task = replace(self.task, target=f"{self.task.target}-{_FEATURE}")
         arrays = input_arrays(process, task.spec, task.inputs)
         texts: list[str] = []
@@ -66,7 +64,8 @@ class ProfileJob:
             texts.append(text.decode(errors="replace"))
 
         function: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)(keep)
-        try:
+
+        def profiled() -> Profile | Failure:
             compiled = compile_task(process, task, arrays, self.options)
             use_handlers({"print": function})
             if (failure := compiled.run_and_verify(process, self.options)) is not None:
@@ -75,9 +74,9 @@ class ProfileJob:
             process.enter("profiling", timeout_s=self.seconds + _LEAST_RUNS * self.options.run_timeout_s)
             process.on_main_thread(lambda: settle(taken.largest_mapped_bytes))
             reports = process.on_main_thread(lambda: self._reports(compiled.call, texts))
-        except (InputError, hl.HalideError) as error:
-            return Failure.of(process.stage, error)
-        return profile_of(reports, compiled.funcs)
+            return profile_of(reports, compiled.code.funcs)
+
+        return attempted(process, profiled)
 
     def _reports(self, call: Any, texts: list[str]) -> list[str]:
         reports: list[str] = []
@@ -111,7 +110,7 @@ def profile_of(reports: Sequence[str], funcs: Mapping[str, str]) -> Profile | Fa
     """The profile that reports on single runs add up to; a Failure if they are none.
 
     Args:
-        funcs: see `hltune.schedule.apply.called_otherwise`.
+        funcs: see `hltune.schedule.apply.Scheduled.called_otherwise`.
     """
     heads = [_HEAD.search(report) for report in reports]
     found = [(head, report) for head, report in zip(heads, reports, strict=True) if head is not None]

@@ -22,6 +22,7 @@ from hltune.commands import bundle_results
 from hltune.machine.inputs import Inputs, arrays_of, smooth
 from hltune.machine.task import SMOOTH
 from hltune.pipeline.layout import layout_of
+from hltune.pipeline.operations import takes_signs
 from hltune.runtime.progress import Silent
 from hltune.values.cost import Cost
 from hltune.values.directives import Parallel, Schedule
@@ -491,7 +492,7 @@ def test_what_is_wrong_on_smooth_inputs_alone_is_wrong(bundle: Bundle) -> None:
 
 def test_smooth_inputs_are_those_of_other_machines(bundle: Bundle) -> None:
     spec = bundle.manifest.spec
-    arrays = arrays_of(spec, smooth(Inputs()))
+    arrays = arrays_of(spec, smooth(Inputs(), signed=takes_signs(spec)))
     first = spec.inputs[0]
     assert isinstance(first, BufferArgument) and isinstance(arrays[0], np.ndarray)
     memory = layout_of(first, first.dtype).filled(arrays[0])

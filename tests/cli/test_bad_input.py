@@ -53,6 +53,15 @@ def files(tmp_path: Path) -> Path:
         (("schedule", "sobel", "--weights", "truncated.weights"), ["the file ends within"]),
         (("schedule", "sobel", "--weights", "old.weights"), ["version of the pipeline features", "expected: 3"]),
         (("schedule", "sobel", "--weights", "none.weights"), ["cannot read the weights"]),
+        (
+            ("schedule", "sobel", "--no-measure", "-i", "colour.png", "--tolerance", 0),
+            ["--no-measure runs nothing", "found: --tolerance, -i"],
+        ),
+        (("schedule", "sobel", "-i", "a=1", "-i", "a=2"), ["-i gives a twice", "found: 1 and 2"]),
+        (
+            ("run", BLUR, "-i", "small.png", "-o", "a.npy", "--output-size", "b=5x5", "--output-size", "b=6x6"),
+            ["--output-size gives b twice"],
+        ),
         (("schedule", "sobel", "--beam-size", 0), ["--beam-size", "expected: 1 or more", "found: 0"]),
         (("schedule", "sobel", "--max-parallelism", -2), ["--max-parallelism", "expected: 1 or more"]),
         (("schedule", "sobel", "--num-passes", 0), ["--num-passes"]),

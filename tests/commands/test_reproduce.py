@@ -110,4 +110,4 @@ def test_tolerances_that_were_measured_for_the_dsp_are_found(tmp_path: Path) -> 
         spec=spec, schedule_hash="", schedule=Schedule(), machine=identity, outcome=1.0, measured_at_s=0.0
     )
     again = Repetition(inputs=Inputs(), options=options)
-    assert reproduce.allowed_on(workspace, example, example, again) == reproduce.measured(outputs)
+    assert reproduce.allowed_on(workspace, example, example, again) == (again, reproduce.measured(outputs))

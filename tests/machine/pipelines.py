@@ -381,6 +381,40 @@ def for_noise() -> hl.Func:
     return _estimated(image, out)
 
 
+def rectified(*, rectify: bool = True) -> hl.Func:
+    """A weighted sum, as far as it is not negative: of what lies between 0 and 1 it never is."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    edge = hl.BoundaryConditions.repeat_edge(image)
+    total, out = hl.Func("total"), hl.Func("out")
+    total[x, y] = 0.5 * edge[x, y] + 0.25 * edge[x + 1, y]
+    out[x, y] = hl.max(total[x, y], 0.0) if rectify else total[x, y]
+    return _estimated(image, out)
+
+
+def not_rectified() -> hl.Func:
+    """What `rectified` is if everything is positive."""
+    return rectified(rectify=False)
+
+
+def rooted() -> hl.Func:
+    """Takes roots, which what is negative has none of."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    out = hl.Func("out")
+    out[x, y] = hl.sqrt(image[x, y])
+    return _estimated(image, out)
+
+
+def as_bytes() -> hl.Func:
+    """Floats become bytes, which hold nothing negative."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    out = hl.Func("out")
+    out[x, y] = hl.cast(hl.UInt(8), 0.5 + 254.0 * image[x, y])
+    return _estimated(image, out)
+
+
 def _estimated(image: hl.ImageParam, out: hl.Func) -> hl.Func:
     for each in (image, out):
         each.set_estimates([hl.Range(0, 64), hl.Range(0, 48)])

@@ -51,6 +51,15 @@ def test_images_move_while_it_lasts() -> None:
     np.testing.assert_array_equal(array, before)
 
 
+def test_what_is_below_one_stays_so() -> None:
+    """As random data is: scaled to 256, one would not fit into a byte any more."""
+    image = BufferArgument(name="i", dtype="float16", estimate=((0, 64),))
+    spec = PipelineSpec(name="p", hlpipe=b"", inputs=(image,), outputs=(), funcs=())
+    array = np.full(64, 2047 / 2048, np.float16)
+    with moved_inputs((array,), spec, 1) as (inside,):
+        assert isinstance(inside, np.ndarray) and inside.max() < 1 and inside.min() < 2047 / 2048
+
+
 def test_all_definitions_are_vectorised_along_what_is_pure_in_them() -> None:
     sums = FuncInfo(name="sums", args=("x", "x_v"), updates=(("r",), ("r",)), update_args=(("x", "x_v"), ()))
     table = FuncInfo(name="table", args=("i",))

@@ -13,9 +13,9 @@ from hltune.values.pipeline import BufferArgument, PipelineSpec
 KINDS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64")
 
 
-def smooth(dtype: str, shape: tuple[int, ...] = (150, 200), seed: int = 0) -> Array:
+def smooth(dtype: str, shape: tuple[int, ...] = (150, 200), seed: int = 0, *, signed: bool = False) -> Array:
     array = np.empty(shape, dtype)
-    fill_smoothly(array, np.random.default_rng(seed))
+    fill_smoothly(array, np.random.default_rng(seed), signed=signed)
     return array
 
 
@@ -37,6 +37,12 @@ def test_neighbours_are_alike_and_values_have_all_magnitudes(dtype: str) -> None
     large = found.max()
     for less in (4, 16) if dtype in ("int8", "uint8") else (4, 16, 64):
         assert 0.002 < np.mean(found < large / less) < 0.998
+
+
+def test_signs_are_all_that_floats_may_have_more() -> None:
+    signed, plain = smooth("float32", signed=True), smooth("float32")
+    assert np.array_equal(np.abs(signed), plain) and 0.02 < np.mean(signed < 0) < 0.98
+    assert np.array_equal(smooth("uint16", signed=True), smooth("uint16"))
 
 
 def test_small_arrays_and_truths() -> None:

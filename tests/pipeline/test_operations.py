@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hltune.pipeline.operations import forecast, rounded_outputs
+from hltune.pipeline.operations import forecast, rounded_outputs, takes_signs
 from hltune.runtime.worker import Process, Worker
 from hltune.values.pipeline import FuncInfo
 from tests.pipeline.conftest import Load
@@ -69,6 +69,32 @@ def test_floats_take_part_in_single_elements(load: Load, tmp_path: Path, lines: 
     path = tmp_path / "tuples.py"
     path.write_text(HEAD + "".join(f"    {line.strip()}\n" for line in lines.split(";")) + TAIL)
     assert rounded_outputs(load(f"{path}:pipeline", checked=False)) == rounded
+
+
+@pytest.mark.parametrize(
+    ("line", "takes"),
+    [
+        ("f[x, y] = hl.max(im[x, y] - 1, 0)", True),
+        ("f[x, y] = hl.select(im[x, y] < 0, im[x, y], 2 * im[x, y])", True),
+        ("f[x, y] = hl.u8(im[x, y] < 0)", True),
+        ("f[x, y] = hl.u8(hl.select(im[x, y] < 0, 1, 2))", True),
+        ("f[x, y] = hl.f32(hl.f64(im[x, y]) * x)", True),
+        ("f[x, y] = hl.u8(im[x, y] * 255 + 0.5)", False),
+        ("f[x, y] = hl.i32(hl.select(im[x, y] < 0, im[x, y], 2))", False),
+        ("f[x, y] = hl.i32(hl.floor(im[x, y] * 10))", False),
+        ("f[x, y] = im[hl.clamp(hl.i32(im[x, y]), 0, 7), y]", False),
+        ("f[x, y] = hl.u8(hl.sqrt(hl.f32(x)))", False),
+        ("f[x, y] = 0.0; f[x, hl.clamp(hl.i32(im[x, r]), 0, 3)] += 1.0", False),
+    ],
+)
+def test_floats_may_be_negative_where_none_becomes_an_integer(
+    load: Load, tmp_path: Path, line: str, takes: bool
+) -> None:
+    path, text = tmp_path / "signs.py", HEAD + "".join(f"    {each.strip()}\n" for each in line.split(";")) + TAIL
+    path.write_text(text.replace('hl.UInt(8), 2, "im"', 'hl.Float(32), 2, "im"'))
+    assert takes_signs(load(f"{path}:pipeline", checked=False)) == takes
+    path.write_text(HEAD + "    f[x, y] = im[x, y] + 1\n" + TAIL)
+    assert not takes_signs(load(f"{path}:pipeline", checked=False))
 
 
 def test_constant_extents_of_reductions_are_known(load: Load, tmp_path: Path) -> None:

@@ -26,3 +26,8 @@ def test_short_times_have_three_digits_as_well(seconds: float | None, said: str)
 
 def test_what_is_counted_has_no_decimals() -> None:
     assert [PACKETS.text(each) for each in (3e-9, 1.5e-3)] == ["3", "1,500,000"]
+
+
+def test_scripts_can_tell_short_times_apart_as_people_can() -> None:
+    assert [MILLISECONDS.from_seconds(each) for each in (12.34e-12, 12.84e-12)] == [1.234e-8, 1.284e-8]
+    assert MILLISECONDS.from_seconds(1.23456789e-3) == 1.234568

@@ -16,6 +16,7 @@ from hltune.pipeline.source import (
     Estimates,
     Examples,
     Parameters,
+    check_unique,
     parse_cxxflags,
     parse_define,
     parse_estimate,
@@ -97,6 +98,7 @@ def _inputs(given: Sequence[tuple[str | None, Path | Number]], seed: int) -> "In
     """Images, scalars, and random data for the other inputs."""
     from hltune.machine.inputs import Inputs, file_digest
 
+    check_unique("-i", ((name, value) for name, value in given if name is not None))
     images = tuple((name, value) for name, value in given if isinstance(value, Path))
     return Inputs(
         images=images,

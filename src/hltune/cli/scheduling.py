@@ -117,6 +117,8 @@ def schedule(
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
 
+    if not measured:
+        _check_unmeasured(source, limits)
     elsewhere = nodes.elsewhere(source.target)
     search = search.on(elsewhere)
     threads = search.threads(source.target)
@@ -136,6 +138,15 @@ def schedule(
             cluster=nodes.cluster,
         )
     output.show(documents.scheduled, tables.print_scheduled, result)
+
+
+def _check_unmeasured(source: ImageFlags, limits: LimitFlags) -> None:
+    """Raises an `InputError` for flags of what runs, where nothing does."""
+    usual, names = LimitFlags(), ("run_timeout", "tolerance", "integer_tolerance")
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(limits, name) != getattr(usual, name)]
+    given += ["-i"] * bool(source.images)
+    if given:
+        raise InputError("--no-measure runs nothing", found=", ".join(given), todo="leave that out, or --no-measure")
 
 
 def compare(

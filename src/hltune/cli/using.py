@@ -12,6 +12,7 @@ from hltune.cli.emulator import EmulatorFlags
 from hltune.cli.flags import ImageFlags, Known, Output, Pipeline, RunLimits, SourceFlags, ThreadFlags
 from hltune.cli.output import JsonFlags, OutputFlags
 from hltune.machine.options import MeasureOptions
+from hltune.pipeline.source import check_unique
 from hltune.runtime import interrupts
 from hltune.values.errors import InputError
 
@@ -69,12 +70,13 @@ def run(
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
 
+    check_unique("--output-size", sizes)
     with show_progress() as progress:
         result = command.run(
             source.subject(pipeline),
             schedule=schedule,
             outputs=files,
-            output_sizes=tuple(dict(sizes).items()),
+            output_sizes=sizes,
             workspace=output.place,
             measure=limits.measure(threads.threads(source.target), None),
             inputs=source.inputs(),

@@ -22,7 +22,7 @@ from hltune.commands.verification import further_schedules, verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.pretrained import Pretrained
 from hltune.machine.given import on_given
-from hltune.machine.inputs import Inputs, smooth
+from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.portable import initial_state
@@ -123,7 +123,8 @@ def make(
             session = stack.enter_context(_reference(subject, measure, inputs, workspace.cache))
             choice = _choose(subject, options, device, given, workspace, measure, lock, progress)
         progress.phase(f"{subject.spec.name}: expected outputs")
-        spec, on_noise, on_smooth = session.expected
+        expected = session.expected
+        assert expected.reference is not None
         verified_against(session, subject.spec, progress)
         with ScratchFolder() as scratch:
             try:
@@ -137,23 +138,23 @@ def make(
                     folder=folder,
                     progress=progress,
                 )
-                settings = [_setting(RUN, "verify", inputs, on_noise)]
-                if on_smooth is not None:
-                    settings.append(_setting(RUN_SMOOTH, SMOOTH, smooth(inputs), on_smooth))
+                settings = [_setting(RUN, "verify", inputs, expected.reference)]
+                if expected.smooth_inputs is not None and expected.smooth_reference is not None:
+                    settings.append(_setting(RUN_SMOOTH, SMOOTH, expected.smooth_inputs, expected.smooth_reference))
                 manifest = Manifest(
                     spec=subject.spec,
                     target=subject.target.name,
                     threads=measure.threads,
                     halide=halide_version(),
                     number=choice.number,
-                    inputs=tuple(chain.from_iterable(_inputs(spec, each) for each in settings)),
+                    inputs=tuple(chain.from_iterable(_inputs(expected.spec, each) for each in settings)),
                     outputs=tuple(_outputs(session.verification, settings)),
                     entries=entries,
                     given=given,
                     seed=options.search.seed,
                 )
                 progress.phase(f"{subject.spec.name}: building the runner")
-                files = build_files(manifest, spec, settings, measure, compiler, folder)
+                files = build_files(manifest, expected.spec, settings, measure, compiler, folder)
                 write_bytes(workspace.bundle(subject.spec, manifest.id), manifest.encode())
                 pack(files, output)
             except OSError as error:  # a full disk, say
@@ -184,7 +185,7 @@ def _reference(subject: Subject, measure: MeasureOptions, inputs: Inputs, memory
             References(numpy=subject.numpy_reference, more=more, memory=memory),
             strict=STRICT in subject.target.name.split("-"),
             own=here,
-            smooth=True,
+            twice=True,
         ) as session,
     ):
         yield session

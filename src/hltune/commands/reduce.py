@@ -97,7 +97,7 @@ def reduce(
     again = repetition(example, workspace, inputs, measure(example.machine.threads))
     if directory is not None:
         failure = example.outcome if isinstance(example.outcome, Failure) else None
-        check_place(directory, example.spec, showing(failure, again).inputs)
+        check_place(directory, example.spec, showing(failure, example.spec, again).inputs)
     for note in again.notes:
         progress.note(note)
     progress.phase("looking how large the inputs have to be")
@@ -105,8 +105,8 @@ def reduce(
     left, tolerances = _left(covered, again, workspace.cache, minutes, progress)
     if directory is None:
         return left
-    if (shown := showing(left.failure, again)) is not again:
-        again, tolerances = shown, allowed_on(workspace, covered, example, shown)
+    if (shown := showing(left.failure, example.spec, again)) is not again:
+        again, tolerances = allowed_on(workspace, covered, example, shown)
     try:
         files = write_example(covered, left.schedule, left.failure, directory, again.inputs, tolerances)
     except (HltuneError, KeyboardInterrupt):  # a full disk, say

@@ -23,7 +23,7 @@ from hltune.machine.sensitivity import REFERENCE_TARGET, simplest_schedules
 from hltune.machine.task import COMPILE, RUN, RUN_SMOOTH, SMOOTH, Task
 from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance
 from hltune.pipeline.images import Array
-from hltune.pipeline.operations import rounded_outputs
+from hltune.pipeline.operations import rounded_outputs, takes_signs
 from hltune.pipeline.target import HOST
 from hltune.runtime.files import check_writable, write_bytes
 from hltune.runtime.worker import Worker
@@ -66,27 +66,36 @@ def reproduce(workspace: Workspace, wanted: Wanted, directory: Path, inputs: Cal
     example = find(workspace.samples, wanted)
     again = repetition(example, workspace, inputs, MeasureOptions(threads=example.machine.threads))
     failure = example.outcome if isinstance(example.outcome, Failure) else None
-    again = showing(failure, again)
+    again = showing(failure, example.spec, again)
     check_place(directory, example.spec, again.inputs)
     covered = with_inputs_covered(example, again.inputs)
-    allowed = allowed_on(workspace, covered, example, again)
+    again, allowed = allowed_on(workspace, covered, example, again)
     files = write_example(covered, example.schedule, failure, directory, again.inputs, allowed)
     notes = (*again.notes, *([BY_RULE] if allowed.by_rule else []))
     return Reproduced(example=example, files=files, runs_here=runs_here(example), notes=notes)
 
 
-def showing(failure: Failure | None, again: Repetition) -> Repetition:
+def showing(failure: Failure | None, spec: PipelineSpec, again: Repetition) -> Repetition:
     """On those of the inputs that a failure shows on."""
     if failure is None or failure.stage not in (SMOOTH, RUN_SMOOTH):
         return again
-    return replace(again, inputs=smooth(again.inputs))
+    return replace(again, inputs=smooth(again.inputs, signed=takes_signs(spec)))
 
 
-def allowed_on(workspace: Workspace, covered: Example, example: Example, again: Repetition) -> Tolerances:
-    """What outputs may differ by: as an earlier command has measured it, or else as little as is sensible."""
+def allowed_on(
+    workspace: Workspace, covered: Example, example: Example, again: Repetition
+) -> tuple[Repetition, Tolerances]:
+    """What outputs may differ by: as an earlier command has measured it, or else as little as is sensible.
+
+    Where that was on smooth inputs without signs, since with signs it was uncertain, it is measured on these again.
+    """
     target = example.machine.target if runs_here(example) else REFERENCE_TARGET
-    known = remembered(workspace, example.machine, target, (covered.spec, example.spec), again)
-    return usual(example.spec, again.options) if known is None else measured(known)
+    ways = [again, *([replace(again, inputs=replace(again.inputs, signed=False))] if again.inputs.signed else [])]
+    for way in ways:
+        known = remembered(workspace, example.machine, target, (covered.spec, example.spec), way)
+        if known is not None and not (way.inputs.signed and any(each.chaotic for each in known)):
+            return way, measured(known)
+    return again, usual(example.spec, again.options)
 
 
 def write_example(

@@ -35,6 +35,8 @@ class Inputs:
         seed: start of the random data for the other inputs.
         portable: the random data is such that a C program makes it as well, see `hltune.machine.portable`.
         smooth: the random data is no noise, see `hltune.machine.smooth`.
+        signed: half of the floats of smooth data are negative, for what is done of these alone, as of sums of weights,
+            would never be.
     """
 
     images: tuple[tuple[str | None, Path], ...] = ()
@@ -43,6 +45,7 @@ class Inputs:
     seed: int = 0
     portable: bool = False
     smooth: bool = False
+    signed: bool = False
 
     def check_unchanged(self, image: Path) -> None:
         """Raises an `InputError` if a file holds something else than when the run began."""
@@ -119,9 +122,9 @@ class Inputs:
             check_range(known[name], value, where=where)
 
 
-def smooth(inputs: Inputs) -> Inputs:
+def smooth(inputs: Inputs, *, signed: bool = False) -> Inputs:
     """The same with smooth random data."""
-    return replace(inputs, smooth=True)
+    return replace(inputs, smooth=True, signed=signed)
 
 
 def file_digest(path: Path) -> str:
@@ -184,7 +187,7 @@ def input_array(argument: BufferArgument, image: Path | None, inputs: Inputs) ->
     """An input at the size of its estimate: from a file, or random without one; an `InputError` if it does not fit."""
     if image is None and inputs.smooth:
         array = _empty(argument)
-        fill_smoothly(array, _generator(argument, inputs.seed))
+        fill_smoothly(array, _generator(argument, inputs.seed), signed=inputs.signed)
         return array
     if image is None and inputs.portable:
         array = _empty(argument)

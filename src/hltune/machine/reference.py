@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Self
 
 from hltune.machine.bounds import CoverJob, growth, growth_notes, shrunk
-from hltune.machine.inputs import ImageTooSmall
-from hltune.machine.inputs import smooth as smooth_inputs
+from hltune.machine.inputs import ImageTooSmall, Inputs, smooth
 from hltune.machine.options import MeasureOptions
 from hltune.machine.reference_job import AT_ROOT, AUTHORS, INLINED, ReferenceJob, Undecided
 from hltune.machine.runs import Folders
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.task import NumPyReference, Task, checked
 from hltune.machine.verify import Verification
+from hltune.pipeline.operations import takes_signs
 from hltune.runtime.files import ScratchFolder
 from hltune.runtime.worker import AnyWorker, Running, Worker
 from hltune.schedule.repair import is_about_sizes, is_outside
@@ -45,8 +45,8 @@ class References:
 
 ANY_TWO = References()
 """Whatever schedules agree."""
-_SMOOTH = "smooth inputs"
-"""Name of a folder."""
+_SMOOTH, _SIGNED = "smooth inputs", "signed smooth inputs"
+"""Names of folders."""
 _MOST_GROWTHS = 4
 """How often inputs grow to what is read: a pipeline may read further the larger its inputs are, without end."""
 
@@ -58,7 +58,7 @@ class ReferenceSession:
         task: without a schedule.
         strict: candidates compute floats strictly.
         own: the author's schedule is one for this computer.
-        smooth: what is expected of smooth inputs as well, if inputs are random, see `hltune.machine.smooth`.
+        twice: on smooth inputs as well, if inputs are random, see `hltune.machine.smooth`.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class ReferenceSession:
         *,
         strict: bool,
         own: bool,
-        smooth: bool = False,
+        twice: bool = False,
     ) -> None:
-        smooth = task.inputs.are_drawn(task.spec) and smooth
+        twice = task.inputs.are_drawn(task.spec) and twice
         self._folder = ScratchFolder()
         self._directory = Path(self._folder.name)
         self._given = task.spec
@@ -81,7 +81,8 @@ class ReferenceSession:
         self._grown: int = 0
         self._on_noise: Verification | None = None
         self._verification: Verification | None = None
-        self._smooth_directory: Path | None = None
+        self._signed = takes_signs(task.spec)
+        self._smooth: tuple[Inputs, Path] | None = None
         self._more = references.more
         spec = task.spec
         schedules = {INLINED: Schedule(), AT_ROOT: every_func_at_root(spec)}
@@ -99,7 +100,7 @@ class ReferenceSession:
             last=believed is not None or references.more is None,
             strict=strict,
             memory=None if believed is not None else references.memory,
-            followed=smooth,
+            followed=twice,
         )
         self._running: Running[Verification | Undecided] = worker.start(self._job)
 
@@ -143,17 +144,15 @@ class ReferenceSession:
 
     def task_of(self, schedule: Schedule) -> Task:
         """A schedule of this pipeline, with what is expected of it; `ready` comes first."""
-        reference, smooth = self._directory, self._smooth_directory
-        return replace(self._task, schedule=schedule, reference=reference, smooth_reference=smooth)
+        inputs, smooth = self._smooth or (None, None)
+        task = replace(self._task, schedule=schedule, reference=self._directory)
+        return replace(task, smooth_inputs=inputs, smooth_reference=smooth)
 
     @property
-    def expected(self) -> tuple[PipelineSpec, Path, Path | None]:
-        """The pipeline with inputs that are large enough, and folders of expected outputs; waits as `ready` does.
-
-        The second folder is for smooth inputs, None if these are of no use.
-        """
+    def expected(self) -> Task:
+        """The pipeline with inputs that are large enough, and what is expected of it; waits as `ready` does."""
         self.ready()
-        return self._task.spec, self._directory, self._smooth_directory
+        return self.task_of(Schedule())
 
     def ready(self) -> None:
         """See `Session.ready`.
@@ -172,6 +171,9 @@ class ReferenceSession:
         outcome = self._outcome()
         if outcome is None:
             self._running = self._running.worker.start(self._job)
+        elif self._on_noise is not None and self._signed and _doubt(outcome, single=self._job.single) is not None:
+            self._signed = False  # as where it takes roots
+            self._begin_smooth()
         elif self._on_noise is not None:
             self._verification = self._with_smooth(self._on_noise, outcome)
         elif isinstance(outcome, Verification):
@@ -189,17 +191,21 @@ class ReferenceSession:
             self._verification = verification
             return
         self._on_noise = verification
-        directory = self._directory / _SMOOTH
+        self._begin_smooth()
+
+    def _begin_smooth(self) -> None:
+        """Begins with what is expected of smooth inputs: with signs, as long as these are not in doubt."""
+        directory = self._directory / (_SIGNED if self._signed else _SMOOTH)
         directory.mkdir()
-        task = replace(self._job.task, inputs=smooth_inputs(self._task.inputs))
-        self._job = replace(self._job, task=task, directory=directory, last=True, followed=False)
+        task = replace(self._job.task, inputs=smooth(self._task.inputs, signed=self._signed))
+        self._job = replace(self._job, task=task, directory=directory, last=True, followed=False, finite=self._signed)
         self._running = self._running.worker.start(self._job)
 
     def _with_smooth(self, on_noise: Verification, outcome: Verification | Undecided) -> Verification:
         """Whether smooth inputs are of use, too: what is expected of them has to be as certain as anything else."""
         reason = _doubt(outcome, single=self._job.single)
         if reason is None:
-            self._smooth_directory = self._job.directory
+            self._smooth = self._job.task.inputs, self._job.directory
             return on_noise
         note = f"outputs are compared on noise only, and not on smooth inputs, which may show more: {reason}"
         return replace(on_noise, notes=(*on_noise.notes, note))

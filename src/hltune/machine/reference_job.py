@@ -59,6 +59,7 @@ class ReferenceJob:
         strict: candidates compute floats strictly.
         memory: folder of what earlier runs found out; None where nothing is to be remembered.
         followed: the same is to be found out for other inputs, with the same code.
+        finite: outputs that are NaN or infinite show that the inputs are not for this pipeline.
     """
 
     task: Task
@@ -71,6 +72,7 @@ class ReferenceJob:
     strict: bool
     memory: Path | None = None
     followed: bool = False
+    finite: bool = False
 
     def run(self, process: Process) -> Verification | Undecided:
         """Runs in the worker."""
@@ -91,6 +93,9 @@ class ReferenceJob:
             failures = [(name, self._folders.failure(name)) for name in names]
             return Undecided(tuple((name, failure) for name, failure in failures if failure))
         reference = pair[0] if pair else runs[0]
+        if self.finite and not all(np.isfinite(each).all() for each in reference.outputs if each.dtype.kind == "f"):
+            strange = Failure(stage="run", kind="error", message="outputs are NaN or infinite")
+            return Undecided(((reference.variant.name, strange),))
         confirmed_by = self._check_numpy(process, reference) or (
             pair[1].variant.name if pair and not self.single else None
         )

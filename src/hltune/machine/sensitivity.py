@@ -164,6 +164,7 @@ def _moved(array: Array, moved: int, rng: np.random.Generator) -> Array:
     with np.errstate(all="ignore"):
         after = np.nextafter(array, (signs * np.inf).astype(array.dtype))
         stays = (array == np.rint(array)) | ~np.isfinite(array)
+        stays |= (np.abs(array) < 1) & (np.abs(after) >= 1)  # where random data never is
     return np.where(stays, array, after)
 
 

@@ -48,15 +48,16 @@ class _Wave:
         return np.cos(phases)
 
 
-def fill_smoothly(array: Array, rng: np.random.Generator) -> None:
+def fill_smoothly(array: Array, rng: np.random.Generator, *, signed: bool = False) -> None:
     """Fills an array with smooth values, in the range of those of `hltune.machine.inputs.random_array`.
 
-    One part after the other, for what is computed meanwhile is several times as large as what it becomes.
+    With ``signed``, floats lie between -1 and 1. One part after the other is filled, for what is computed meanwhile is
+    several times as large as what it becomes.
     """
     waves = _waves(array.shape, rng)
     for _, part in parts(array.shape):
         array[part] = _values(_clouds(waves, part), array.dtype, rng)
-    if array.dtype.kind == "i":
+    if array.dtype.kind == "i" or (signed and array.dtype.kind == "f"):
         waves = _waves(array.shape, rng)
         for _, part in parts(array.shape):
             np.negative(array[part], out=array[part], where=_clouds(waves, part) <= _HALF)

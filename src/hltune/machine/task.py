@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from hltune.machine.heap import poisoned_heap
-from hltune.machine.inputs import Array, Inputs, input_arrays, smooth
+from hltune.machine.inputs import Array, Inputs, input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.verify import verify
 from hltune.pipeline.jit_handlers import on_one_thread
@@ -41,7 +41,8 @@ class Task:
     Attributes:
         target: a full Halide target string that this computer can run.
         reference: directory with the expected outputs, or None to accept any.
-        smooth_reference: the same for smooth inputs, see `hltune.machine.smooth`; None if they show nothing.
+        smooth_inputs: further ones, see `hltune.machine.smooth`; None if they show nothing.
+        smooth_reference: directory with what is expected of these.
     """
 
     spec: PipelineSpec
@@ -49,6 +50,7 @@ class Task:
     target: str
     inputs: Inputs
     reference: Path | None = None
+    smooth_inputs: Inputs | None = None
     smooth_reference: Path | None = None
 
 
@@ -122,15 +124,14 @@ class Compiled:
         """`run`, and what is wrong with the outputs; on smooth inputs as well, where these may show more."""
         self.run(process, options)
         failure = self.verify(process, options)
-        if failure is None and self.task.smooth_reference is not None:
-            return self._verify_on_smooth_inputs(process, options)
+        if failure is None and self.task.smooth_inputs is not None:
+            return self._verify_on(process, self.task.smooth_inputs, options)
         return failure
 
-    def _verify_on_smooth_inputs(self, process: Process, options: MeasureOptions) -> Failure | None:
+    def _verify_on(self, process: Process, inputs: Inputs, options: MeasureOptions) -> Failure | None:
         import halide as hl  # the parent handles jobs without it
 
-        inputs, reference = smooth(self.task.inputs), self.task.smooth_reference
-        task = replace(self.task, inputs=inputs, reference=reference, smooth_reference=None)
+        task = replace(self.task, inputs=inputs, reference=self.task.smooth_reference, smooth_inputs=None)
         compiled = with_buffers(process, task, self.code, input_arrays(process, task.spec, inputs))
         try:
             failure = compiled.run_and_verify(process, options)

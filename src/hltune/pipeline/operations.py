@@ -30,6 +30,8 @@ from hltune.values.pipeline import PipelineSpec
 _INT, _UINT, _FLOAT, _CAST, _REINTERPRET, VARIABLE, _CALL = 1, 2, 3, 5, 6, 29, 28
 _FLOAT_CODES = (2, 4)
 """IEEE's floats, and bfloat."""
+_TRUTHS = range(14, 23)
+"""EQ to Not."""
 _HALIDE_CALL = 4
 _C_CALLS = (1, 2, 3)
 """Extern, ExternCPlusPlus, PureExtern."""
@@ -141,6 +143,31 @@ def c_functions(hlpipe: bytes) -> frozenset[str]:
     funcs = read_root(hlpipe, where="functions").tables(0)
     found = (each for func in funcs for definition in definitions(func) for each in walk(_parts(definition)))
     return frozenset(table.text(0) for kind, table in found if kind == _CALL and table.number(3, "<B") in _C_CALLS)
+
+
+def takes_signs(spec: PipelineSpec) -> bool:
+    """There are images of floats, and none becomes an integer: some hold nothing negative, and all may be places."""
+    if not any(each.dtype.startswith("float") for each in spec.buffers()):
+        return False
+    funcs = list(read_root(spec.hlpipe, where=spec.name).tables(0))
+    found = (each for func in funcs for definition in definitions(func) for each in walk(_parts(definition)))
+    return not any(func.text(12) for func in funcs) and not any(
+        kind in (_CAST, _REINTERPRET) and not _is_float(kind, table) and _has_float(operand(table, 0))
+        for kind, table in found
+    )
+
+
+def _has_float(expression: Expression | None) -> bool:
+    """Its values are floats: those of arithmetic are what its operands are."""
+    while expression is not None:
+        kind, table = expression
+        layout = _LAYOUTS.get(kind, _Layout())
+        if kind == _FLOAT or layout.type is not None:
+            return _is_float(kind, table)
+        if kind in _TRUTHS or not layout.operands:
+            return False
+        expression = operand(table, layout.operands[-1])
+    return False
 
 
 def has_undefined(spec: PipelineSpec) -> bool:

@@ -14,6 +14,7 @@ from hltune.report.samples import ID_DIGITS, origin_text
 from hltune.runtime.c_compilers import INSTALL_COMPILER
 from hltune.samples.results import Ranked
 from hltune.values.provenance import to_json
+from hltune.values.unit import MILLISECONDS
 
 
 def made(result: Made) -> Document:
@@ -135,7 +136,7 @@ def _print_best(console: Console, row: Best) -> None:
         return
     table = plain_table(*numbers("time/ms", "measured", "bundle"), "schedule", "comes from")
     for each in row.ranked:
-        counts = (f"{1e3 * each.cost:.3f}", str(each.measurements), str(each.round))
+        counts = (MILLISECONDS.text(each.cost), str(each.measurements), str(each.round))
         table.add_row(*counts, each.schedule_hash[:ID_DIGITS], origin_text(each.provenance))
     console.print(table)
     print_lines(console, *row.files)

@@ -38,7 +38,9 @@ class Unit:
         if seconds is None:
             return None
         value = seconds * self.per_second
-        return round(value) if self.counted else round(value, self.digits + 3)
+        if self.counted:
+            return round(value)
+        return float(f"{value:.6g}") if 0.0 < value < 0.1 else round(value, self.digits + 3)
 
     def text(self, seconds: float | None) -> str:
         """The number alone, as people see it."""

@@ -64,3 +64,14 @@ def angles() -> hl.Func:
     for func in (image, output):
         func.set_estimates([hl.Range(0, 64)])
     return output
+
+
+def demanding() -> hl.Func:
+    """Requires something of values of all kinds, which its messages name."""
+    x, width = hl.Var("x"), hl.Param(hl.Int(32), "width", 64)
+    share = hl.Param(hl.Float(32), "share", 0.5)
+    out = hl.Func("out")
+    wide = hl.require(width > 0, hl.cast(hl.Int(32), x), width, hl.cast(hl.UInt(64), width), share)
+    out[x] = hl.cast(hl.UInt(8), wide)
+    out.set_estimates([hl.Range(0, 256)])
+    return out

@@ -311,3 +311,19 @@ def test_the_emulators_own_time_decides(
     assert isinstance(waited, Cost), waited
     assert isinstance(worked, Failure) and (worked.stage, worked.kind) == ("run", "timeout")
     assert worked.flag == "--run-timeout"
+
+
+@needs_hexagon
+def test_what_a_pipeline_requires_may_name_values(machine: Machine) -> None:
+    (cost,) = measured(machine, pipeline("demanding"), root="out.compute_root();").values()
+    assert isinstance(cost, Cost), cost
+
+
+@needs_hexagon
+def test_what_leaves_its_images_is_repaired_where_code_does_not_say_so() -> None:
+    unchecked = resolve("hexagon-32-noos-hvx_128-hvx_v66-no_asserts")
+    spec = load("line", unchecked)
+    beyond = parse_schedule("out.split(x, x, xi, 512, TailStrategy::RoundUp).vectorize(xi, 128);", spec.funcs)
+    with HexagonMachine(unchecked, OPTIONS, workers=1) as other, other.session(spec, Inputs()) as session:
+        cost = session.measure({"beyond": beyond})["beyond"]
+    assert isinstance(cost, Cost) and cost.repair is not None

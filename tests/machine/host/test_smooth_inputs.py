@@ -38,9 +38,9 @@ def test_a_stage_that_noise_hides_is_verified(host: TargetInfo) -> None:
         assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
         assert not any("smooth" in note for note in session.verification.notes)
         task = session.task_of(Schedule())
-        assert task.smooth_reference is not None
+        assert task.smooth_inputs is not None
         assert worker.run(OtherCodeJob(task=task, other=right)) is None
-        on_noise = replace(task, smooth_reference=None)
+        on_noise = replace(task, smooth_inputs=None)
         assert worker.run(OtherCodeJob(task=on_noise, other=wrong)) is None  # which is why
         failure = worker.run(OtherCodeJob(task=task, other=wrong))
     assert failure is not None
@@ -61,7 +61,28 @@ def test_a_pipeline_that_refuses_smooth_inputs_is_verified_without(host: TargetI
         assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
         (note,) = [each for each in session.verification.notes if "smooth" in each]
         assert "Requirement Failed" in note
-        assert session.task_of(Schedule()).smooth_reference is None
+        assert session.task_of(Schedule()).smooth_inputs is None
+
+
+def test_what_only_negative_values_show_is_verified(host: TargetInfo) -> None:
+    right, wrong = load("rectified", host), load("not_rectified", host)
+    with opened(right, host) as session, Worker(preload=("halide",)) as worker:
+        assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
+        task = session.task_of(Schedule())
+        assert task.smooth_inputs is not None and task.smooth_inputs.signed
+        on_noise = replace(task, smooth_inputs=None)
+        assert worker.run(OtherCodeJob(task=on_noise, other=wrong)) is None
+        failure = worker.run(OtherCodeJob(task=task, other=wrong))
+    assert failure is not None and (failure.stage, failure.kind) == (SMOOTH, "wrong output")
+
+
+@pytest.mark.parametrize("name", ["rooted", "as_bytes"])
+def test_what_takes_nothing_negative_is_verified_on_smooth_inputs_without_signs(name: str, host: TargetInfo) -> None:
+    with opened(load(name, host), host) as session:
+        session.ready()
+        task = session.task_of(Schedule())
+        assert task.smooth_inputs is not None and not task.smooth_inputs.signed
+        assert not session.verification.notes
 
 
 @pytest.mark.parametrize("given", [True, False])
@@ -71,4 +92,4 @@ def test_images_of_the_user_are_all_that_counts(given: bool, host: TargetInfo, t
     inputs = Inputs(images=((None, file),), digests=((file, file_digest(file)),)) if given else Inputs()
     with opened(spec, host, inputs=inputs) as session:
         session.ready()
-        assert (session.task_of(Schedule()).smooth_reference is None) == given
+        assert (session.task_of(Schedule()).smooth_inputs is None) == given

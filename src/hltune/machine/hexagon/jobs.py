@@ -19,7 +19,7 @@ from hltune.machine.hexagon.toolchain import Tools
 from hltune.machine.hexagon.wire import Result, check_fits, decode_result, encode_job
 from hltune.machine.inputs import Inputs, input_arrays
 from hltune.machine.options import MeasureOptions
-from hltune.machine.task import COMPILE, WROTE_BETWEEN, attempted
+from hltune.machine.task import COMPILE, WROTE_BETWEEN, attempted, checked
 from hltune.machine.verify import verify
 from hltune.runtime.worker import Process
 from hltune.schedule.repair import with_repairs
@@ -36,6 +36,7 @@ _LONGEST_RUN_S = 1.7
 by a computer three times as fast as the one where 835e6 a second were seen."""
 _CACHE_SLOWDOWN = 20.0
 """How many times as long as a plain run one with the cache may take: twice was usual, and more with more ways."""
+_EMULATING = "run in the emulator"
 _PATIENCE = 10.0
 """How many times as long a run may take by the clock: what else the computer does must not decide what is stored."""
 _NO_PAGES = 5
@@ -129,7 +130,7 @@ class EmulatorJob:
     @property
     def _run_stage(self) -> str:
         """Named otherwise where no flag raises its limit."""
-        return "run" if self.options.run_timeout_s <= _LONGEST_RUN_S else "run in the emulator"
+        return "run" if self.options.run_timeout_s <= _LONGEST_RUN_S else _EMULATING
 
     def _limit_s(self, run: Run) -> float:
         """Of processor time."""
@@ -148,7 +149,7 @@ class EmulatorJob:
         return ready.called_otherwise
 
     def _run(self, process: Process, program: Path, run: Run) -> Ran | Failure:
-        process.enter(self._run_stage, timeout_s=_PATIENCE * self._limit_s(run))
+        process.enter(_EMULATING, timeout_s=_PATIENCE * self._limit_s(run))  # whose limit is no flag's
         ran = self._emulate(program, run)
         return ran if isinstance(ran, Failure) else self._wrong(process, ran.result) or ran
 
@@ -161,7 +162,7 @@ class EmulatorJob:
             done = subprocess.run(command, stdin=job, capture_output=True, check=False, preexec_fn=limit)
         # Whatever it says that it counted, its counter may have begun again.
         if _children_s() - before_s > limit_s:
-            late = f"{LATE} of {limit_s:g} s"
+            late = f"{LATE} of {limit_s / run.slowdown:g} s"  # as the flag says it
             return Failure(stage=self._run_stage, kind="timeout", message=late)
         if done.returncode == -signal.SIGKILL:
             return _failed("memory", f"{KILLED}: the emulator")
@@ -205,13 +206,19 @@ class CountJob(EmulatorJob):
 
     def run(self, process: Process) -> Counted | Failure:
         """Runs in a worker, a reproducible one."""
-        schedule, outcome = with_repairs(self.schedule, lambda each: self.attempt(process, each))
+        schedule, outcome = with_repairs(self.schedule, lambda each: self._attempt(process, each))
         if isinstance(outcome, Failure):
             return outcome
         counters = outcome.result.counters
         if emulator_options(self.options).cache is not None:
             counters = replace(counters, line_misses=_misses(outcome.log))
         return Counted(schedule=schedule, counters=counters)
+
+    def _attempt(self, process: Process, schedule: Schedule) -> Ran | Failure:
+        """Code for a target without Halide's checks would leave its images in silence: first it runs with them."""
+        with_checks = replace(self, target=checked(self.target))
+        outcome = with_checks.attempt(process, schedule)
+        return outcome if with_checks == self or isinstance(outcome, Failure) else self.attempt(process, schedule)
 
     @property
     def runs(self) -> Sequence[Run]:

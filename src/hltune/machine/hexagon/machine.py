@@ -46,9 +46,9 @@ def identify(target: TargetInfo, options: MeasureOptions) -> MachineId:
     counted, name, label, heading = "packets", "packets", "packets issued (QEMU)", "packets issued\n(QEMU)"
     if cache is not None:
         counted, name, label, heading = str(cache), "packets+misses", f"= {cache}, QEMU", "packets\n+misses"
-    version = version_of(target.name)
+    version, tools = version_of(target.name), toolchain.toolchain_key(with_cache=cache is not None)
     return MachineId(
-        cpu=f"Hexagon {version} in QEMU, {counted}, heap {heap_mib:g} MiB, tools {toolchain.toolchain_key()}",
+        cpu=f"Hexagon {version} in QEMU, {counted}, heap {heap_mib:g} MiB, tools {tools}",
         target=target.name,
         threads=options.threads,
         halide=halide_version(),

@@ -114,9 +114,13 @@ def addresses_can_be_fixed() -> bool:
     return setarch is not None and _ran(setarch, "-R", "true").returncode == 0
 
 
-def toolchain_key() -> str:
-    """Identity of all that takes part in counting: counts of different ones do not compare."""
-    tools = (_MACHINE_FLAGS, _COMPILE_FLAGS, _LINK_FLAGS, _zig_version(), _emulator_version())
+def toolchain_key(*, with_cache: bool = False) -> str:
+    """Identity of all that takes part in counting: counts of different ones do not compare.
+
+    With a cache, another emulator may count, see `find_tools`.
+    """
+    emulator = find_plugin_emulator() if with_cache else find_emulator()
+    tools = (_MACHINE_FLAGS, _COMPILE_FLAGS, _LINK_FLAGS, _zig_version(), emulator and _version(emulator))
     digest = hashlib.sha256(repr(tools).encode())
     for path in (*sorted(_SOURCES.iterdir()), _PLUGIN):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -131,9 +135,8 @@ def _zig_version() -> str | None:
 
 
 @functools.cache
-def _emulator_version() -> str | None:
-    emulator = find_emulator()
-    return None if emulator is None else _ran(str(emulator), "--version").stdout.partition("\n")[0]
+def _version(emulator: Path) -> str:
+    return _ran(str(emulator), "--version").stdout.partition("\n")[0]
 
 
 def _ran(*command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from hltune.machine.heap import Taken, measure_heap, settle
-from hltune.machine.inputs import input_arrays, smooth
+from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import Compiled, Task, attempted, checked, compile_idle, compile_task
 from hltune.pipeline.images import Array
@@ -66,8 +66,8 @@ class PrepareJob:
     def run(self, process: Process) -> Prepared | Failure:
         """Runs in the worker; returns what is ready to be timed."""
         arrays = input_arrays(process, self.task.spec, self.task.inputs)
-        if self.task.smooth_reference is not None:  # before anything is the schedule's failure
-            input_arrays(process, self.task.spec, smooth(self.task.inputs))
+        if self.task.smooth_inputs is not None:  # before anything is the schedule's failure
+            input_arrays(process, self.task.spec, self.task.smooth_inputs)
         schedule, outcome = with_repairs(self.task.schedule, lambda each: self._attempt(process, each, arrays))
         if isinstance(outcome, Failure):
             return outcome

@@ -100,7 +100,7 @@ class HostSession(ReferenceSession):
             references,
             strict=STRICT in task.target.split("-"),
             own=True,
-            smooth=not task.inputs.portable,
+            twice=not task.inputs.portable,
         )
         self._machine = machine
         self._options = machine.options

@@ -267,3 +267,31 @@ char *halide_string_to_string(char *to, char *end, const char *text) {
     }
     return to;
 }
+
+/* Values in messages of what a pipeline requires are left out: what it requires says enough. */
+char *halide_int64_to_string(char *to, char *end, long long value, i32 digits) {
+    (void)end;
+    (void)value;
+    (void)digits;
+    return to;
+}
+
+char *halide_uint64_to_string(char *to, char *end, u64 value, i32 digits) {
+    (void)end;
+    (void)value;
+    (void)digits;
+    return to;
+}
+
+char *halide_double_to_string(char *to, char *end, double value, i32 scientific) {
+    (void)end;
+    (void)value;
+    (void)scientific;
+    return to;
+}
+
+char *halide_pointer_to_string(char *to, char *end, const void *value) {
+    (void)end;
+    (void)value;
+    return to;
+}

@@ -1,7 +1,7 @@
 """The flags that commands share, and the options that they make."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -92,6 +92,12 @@ Images = Annotated[
     tuple[tuple[str | None, Path | Number], ...],
     each_parsed(_parse_input, name=("-i", "--input"), metavar="[NAME=]IMAGE"),
 ]
+
+
+def changed(flags: Any, names: Iterable[str]) -> list[str]:
+    """Which of these fields of some flags are not what they are if nobody gives them, as people type them."""
+    usual = type(flags)()
+    return [f"--{name.replace('_', '-')}" for name in names if getattr(flags, name) != getattr(usual, name)]
 
 
 def _inputs(given: Sequence[tuple[str | None, Path | Number]], seed: int) -> "Inputs":

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from hltune.cli.arguments import BUDGET, LIMITS, OUTPUT, PLAN, PRETRAINED, SEARCH, Whole
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import ADAMS2019, BeamFlags, ClusterFlags, RunLimits, Seconds, Target
+from hltune.cli.flags import ADAMS2019, BeamFlags, ClusterFlags, RunLimits, Seconds, Target, changed
 from hltune.cli.output import JsonFlags, OutputFlags
 from hltune.pretraining.options import PretrainOptions
 from hltune.programs.program import INTEGER_TOLERANCE, TOLERANCE
@@ -142,8 +142,7 @@ def pretrain(
 
 def _check_planned(budget: BatchFlags, nodes: ClusterFlags, *, use: bool) -> None:
     """Raises an `InputError` for flags of what a plan does not do."""
-    usual, numbers = BatchFlags(), ("batches", "minutes", "schedules", "fresh")
-    given = [f"--{name}" for name in numbers if getattr(budget, name) != getattr(usual, name)]
+    given = changed(budget, ("batches", "minutes", "schedules", "fresh"))
     given += ["--no-benchmarks"] * (not budget.benchmarks) + ["--use"] * use
     given += ["--cluster"] * (nodes.cluster is not None and nodes.machine is None)
     if given:

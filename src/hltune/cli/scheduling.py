@@ -17,6 +17,7 @@ from hltune.cli.flags import (
     Output,
     Pipeline,
     SearchFlags,
+    changed,
     mebibytes,
     parse_bytes,
 )
@@ -142,9 +143,7 @@ def schedule(
 
 def _check_unmeasured(source: ImageFlags, limits: LimitFlags) -> None:
     """Raises an `InputError` for flags of what runs, where nothing does."""
-    usual, names = LimitFlags(), ("run_timeout", "tolerance", "integer_tolerance")
-    given = [f"--{name.replace('_', '-')}" for name in names if getattr(limits, name) != getattr(usual, name)]
-    given += ["-i"] * bool(source.images)
+    given = [*changed(limits, ("run_timeout", "tolerance", "integer_tolerance")), *["-i"] * bool(source.images)]
     if given:
         raise InputError("--no-measure runs nothing", found=", ".join(given), todo="leave that out, or --no-measure")
 

@@ -27,7 +27,7 @@ from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, usable_cores
 from hltune.search.advice import Advice, advise
 from hltune.search.case import Case
-from hltune.values.cost import Cost, Measurement
+from hltune.values.cost import Cost, Measurement, repair_of
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.machine_id import MachineId
@@ -223,7 +223,7 @@ def _check_works(chosen: Mapping[str, Schedule], measured: Mapping[str, Measurem
 
 def _as_measured(schedule: Schedule, measured: Measurement | None) -> Schedule:
     """The schedule that ran: what leaves its images was repaired."""
-    return measured.repair if isinstance(measured, Cost) and measured.repair is not None else schedule
+    return repair_of(measured) or schedule
 
 
 def _profile(session: Session | None, name: str, schedule: Schedule, progress: Progress) -> Profile | Failure | None:

@@ -90,10 +90,10 @@ def allowed_on(
     Where that was on smooth inputs without signs, since with signs it was uncertain, it is measured on these again.
     """
     target = example.machine.target if runs_here(example) else REFERENCE_TARGET
-    ways = [again, *([replace(again, inputs=replace(again.inputs, signed=False))] if again.inputs.signed else [])]
-    for way in ways:
+    for signed in (True, False) if again.inputs.signed else (False,):
+        way = replace(again, inputs=replace(again.inputs, signed=signed))
         known = remembered(workspace, example.machine, target, (covered.spec, example.spec), way)
-        if known is not None and not (way.inputs.signed and any(each.chaotic for each in known)):
+        if known is not None and not (signed and any(each.chaotic for each in known)):
             return way, measured(known)
     return again, usual(example.spec, again.options)
 

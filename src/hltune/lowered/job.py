@@ -150,7 +150,8 @@ def lower(spec: PipelineSpec, schedule: Schedule, target: str) -> Lowered:
     from hltune.schedule.apply import scheduled
 
     os.environ.update(COMPILE_ENVIRONMENT)  # what is measured is compiled so
-    built, _ = ready = scheduled(spec, schedule)
+    ready = scheduled(spec, schedule)
+    built = ready.built
     with _nameless_file() as file:
         outputs = {hl.OutputFileType.conceptual_stmt: f"/proc/self/fd/{file.fileno()}"}
         built.pipeline.compile_to(outputs, built.arguments, "pipeline", hl.Target(f"{target}-{_WITHOUT}"))

@@ -8,6 +8,9 @@ from hltune.machine.inputs import real_data
 from hltune.pipeline.images import Array
 from hltune.values.pipeline import PipelineSpec
 
+_FEW, _MANY = 3, 256
+"""Values of so many integers that show little."""
+
 
 def unconfirmed(spec: PipelineSpec, reference: str, differ: Sequence[str]) -> str:
     """About a reference that nothing agrees with: other schedules differ, or there is none."""
@@ -18,10 +21,6 @@ def unconfirmed(spec: PipelineSpec, reference: str, differ: Sequence[str]) -> st
         "uncertain: integers overflow, values are read that nobody wrote, or rounding decides; give "
         f"{real_data(spec)}, or a --target with strict_float"
     )
-
-
-_FEW, _MANY = 3, 256
-"""Values of so many integers that show little."""
 
 
 def _few_values(output: Array) -> str:
@@ -39,7 +38,7 @@ def little_shown(spec: PipelineSpec, name: str, output: Array) -> Iterator[str]:
     """About expected values that wrong ones may not differ from."""
     strange = output.size - int(np.isfinite(output).sum()) if output.dtype.kind == "f" else 0
     if values := _few_values(output):
-        yield (f"output {name}: all expected values are {values}, and wrong ones may not show; give {real_data(spec)}")
+        yield f"output {name}: all expected values are {values}, and wrong ones may not show; give {real_data(spec)}"
     if strange:
         yield (
             f"output {name}: {strange} of the {output.size} expected values are NaN or infinite, and nothing "

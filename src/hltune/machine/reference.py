@@ -171,11 +171,8 @@ class ReferenceSession:
         outcome = self._outcome()
         if outcome is None:
             self._running = self._running.worker.start(self._job)
-        elif self._on_noise is not None and self._signed and _doubt(outcome, single=self._job.single) is not None:
-            self._signed = False  # as where it takes roots
-            self._begin_smooth()
         elif self._on_noise is not None:
-            self._verification = self._with_smooth(self._on_noise, outcome)
+            self._believe_smooth(self._on_noise, outcome)
         elif isinstance(outcome, Verification):
             own, self._own = self._own, False
             # Its author runs it on images that are large enough for it.
@@ -201,14 +198,18 @@ class ReferenceSession:
         self._job = replace(self._job, task=task, directory=directory, last=True, followed=False, finite=self._signed)
         self._running = self._running.worker.start(self._job)
 
-    def _with_smooth(self, on_noise: Verification, outcome: Verification | Undecided) -> Verification:
-        """Whether smooth inputs are of use, too: what is expected of them has to be as certain as anything else."""
+    def _believe_smooth(self, on_noise: Verification, outcome: Verification | Undecided) -> None:
+        """Smooth inputs are of use if what is expected of them is as certain as anything else."""
         reason = _doubt(outcome, single=self._job.single)
         if reason is None:
             self._smooth = self._job.task.inputs, self._job.directory
-            return on_noise
-        note = f"outputs are compared on noise only, and not on smooth inputs, which may show more: {reason}"
-        return replace(on_noise, notes=(*on_noise.notes, note))
+            self._verification = on_noise
+        elif self._signed:
+            self._signed = False  # as where it takes roots
+            self._begin_smooth()
+        else:
+            note = f"outputs are compared on noise only, and not on smooth inputs, which may show more: {reason}"
+            self._verification = replace(on_noise, notes=(*on_noise.notes, note))
 
     def _ask_for_more(self, outcome: Undecided) -> None:
         """Begins again with further schedules; raises an `HltuneError` if there are none."""

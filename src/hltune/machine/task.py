@@ -197,7 +197,8 @@ def compile_code(process: Process, task: Task, options: MeasureOptions) -> Code:
 
     process.enter(COMPILE, timeout_s=options.compile_timeout_s, one_thread=True)
     began_s = time.perf_counter() - waited_s()
-    built, _ = ready = scheduled(task.spec, task.schedule)
+    ready = scheduled(task.spec, task.schedule)
+    built = ready.built
     function = built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
     return Code(function, ready.called_otherwise, time.perf_counter() - waited_s() - began_s)
 

@@ -140,8 +140,7 @@ def forecast(spec: PipelineSpec) -> Forecast:
 
 def c_functions(hlpipe: bytes) -> frozenset[str]:
     """The names of the C functions that expressions call, Halide's own ones among them."""
-    funcs = read_root(hlpipe, where="functions").tables(0)
-    found = (each for func in funcs for definition in definitions(func) for each in walk(_parts(definition)))
+    found = _expressions(read_root(hlpipe, where="functions").tables(0))
     return frozenset(table.text(0) for kind, table in found if kind == _CALL and table.number(3, "<B") in _C_CALLS)
 
 
@@ -150,10 +149,9 @@ def takes_signs(spec: PipelineSpec) -> bool:
     if not any(each.dtype.startswith("float") for each in spec.buffers()):
         return False
     funcs = list(read_root(spec.hlpipe, where=spec.name).tables(0))
-    found = (each for func in funcs for definition in definitions(func) for each in walk(_parts(definition)))
     return not any(func.text(12) for func in funcs) and not any(
         kind in (_CAST, _REINTERPRET) and not _is_float(kind, table) and _has_float(operand(table, 0))
-        for kind, table in found
+        for kind, table in _expressions(funcs)
     )
 
 
@@ -292,6 +290,11 @@ def _parts(definition: Table) -> Iterator[Expression]:
     yield from _operands(definition, 3)
     yield from _places(definition)
     yield from _ranges(definition)
+
+
+def _expressions(funcs: Iterable[Table]) -> Iterator[Expression]:
+    """All parts of all definitions."""
+    return (each for func in funcs for definition in definitions(func) for each in walk(_parts(definition)))
 
 
 def walk(expressions: Iterable[Expression]) -> Iterator[Expression]:

@@ -8,8 +8,9 @@ names of Halide's in this file.
 
 # pyright: reportPrivateUsage=false
 
+import contextlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -123,22 +124,30 @@ def _build_generator(name: str, parameters: _Parameters, target: str, *, manual:
             generator._gp_dict[key] = hl.GeneratorParam(value)
         else:
             generator._set_generatorparam_value(key, value)
-    try:
+    others = [pair for pair in parameters if pair[0] not in types]
+    unknown = [pair for pair in others if not isinstance(getattr(generator, pair[0], None), hl.InputScalar)]
+    with _mistyped_first(unknown, types):
         pipeline = generator._build_pipeline()
-    except Exception:  # the user's code may raise anything; it goes on from here
-        inputs = [name for name, _ in inspect.getmembers(generator, lambda each: isinstance(each, hl.InputScalar))]
-        convert_parameters([pair for pair in parameters if pair[0] not in {*types, *inputs}], types)
-        raise
     inputs = [info.name for info in generator._get_arginfos() if info.dir == hl.ArgInfoDirection.Input]
     own = [generator._get_input_parameter(name) for name in inputs]
-    _check_others(parameters, types, own)  # only now: `configure` may add inputs
+    _check_others(others, types, own)  # only now: `configure` may add inputs
     return pipeline, own
 
 
-def _check_others(parameters: _Parameters, types: dict[str, type[Any]], inputs: Sequence[hl.Parameter]) -> None:
-    """Raises an `InputError` if a key is neither a parameter nor a scalar input."""
+@contextlib.contextmanager
+def _mistyped_first(others: _Parameters, types: dict[str, type[Any]]) -> Generator[None]:
+    """Around the user's code: a name mistyped among these explains more than what came of it."""
+    try:
+        yield
+    except Exception:  # the user's code may raise anything; it goes on from here
+        convert_parameters(others, types)
+        raise
+
+
+def _check_others(others: _Parameters, types: dict[str, type[Any]], inputs: Sequence[hl.Parameter]) -> None:
+    """Raises an `InputError` if one of these keys, which are no parameters, is not a scalar input either."""
     scalars = {parameter.name() for parameter in inputs if not parameter.is_buffer()}
-    convert_parameters([pair for pair in parameters if pair[0] not in {*types, *scalars}], types)
+    convert_parameters([pair for pair in others if pair[0] not in scalars], types)
 
 
 def _parameter_types(generator: Any) -> dict[str, type[Any]]:
@@ -158,11 +167,8 @@ def _is_input_or_output(member: object) -> bool:
 def _call_function(function: _Function, parameters: _Parameters) -> _Built:
     types = _types(function, [key for key, _ in parameters])
     others = [pair for pair in parameters if pair[0] not in types]
-    try:
+    with _mistyped_first(others, types):
         built = _called(function, [pair for pair in parameters if pair[0] in types], types)
-    except Exception:  # the user's code may raise anything; it goes on from here
-        convert_parameters(others, types)  # a name mistyped explains more than what came of it
-        raise
     _check_others(others, types, built[1])
     return built
 

@@ -96,23 +96,23 @@ class Pace:
         """
         lanes = self._lanes
         busy = min(at_once or lanes, lanes) / lanes
-        arrivals_s = [last_s := time.monotonic()]
-        alone = True
-        for key, measurement in measurements:
+        began_s = last_s = first_s = time.monotonic()
+        count = 0
+        for count, (key, measurement) in enumerate(measurements, start=1):
             now_s = time.monotonic()
             taken_s = (now_s - last_s) * busy
-            if alone or taken_s >= _TOGETHER_S:
+            first_s = now_s if count == 1 else first_s
+            if count == 1 or taken_s >= _TOGETHER_S:
                 self._bursts.append(_Burst())
             self._bursts[-1].add(taken_s, works=isinstance(measurement, Cost))
-            arrivals_s.append(now_s)
-            if at_once is None and len(arrivals_s) > 1 + max(_ENOUGH_OF_ROUNDS, _ENOUGH_PER_LANE * lanes):
-                self._next_s = (now_s - arrivals_s[1]) / (len(arrivals_s) - 2)
+            if at_once is None and count > max(_ENOUGH_OF_ROUNDS, _ENOUGH_PER_LANE * lanes):
+                self._next_s = (now_s - first_s) / (count - 1)
             if isinstance(measurement, Cost):
                 self._calls_s.append(measurement.value)
-            last_s, alone = now_s, False
+            last_s = now_s
             yield key, measurement
-        if at_once is None and not alone and self._next_s is None:  # a short round, with the time that it took to begin
-            self._next_s = (last_s - arrivals_s[0]) / (len(arrivals_s) - 1)
+        if at_once is None and count and self._next_s is None:  # a short round, with the time that it took to begin
+            self._next_s = (last_s - began_s) / count
         if self._bursts:
             times_s = [each.seconds / each.count for each in self._bursts for _ in range(each.count)]
             working_s = [each.seconds / each.works for each in self._bursts for _ in range(each.works)]

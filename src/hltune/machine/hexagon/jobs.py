@@ -143,7 +143,8 @@ class EmulatorJob:
         from hltune.schedule.apply import scheduled
 
         process.enter(COMPILE, timeout_s=self.options.compile_timeout_s, one_thread=True)
-        built, _ = ready = scheduled(self.spec, schedule)
+        ready = scheduled(self.spec, schedule)
+        built = ready.built
         outputs = {hl.OutputFileType.object: str(path)}
         built.pipeline.compile_to(outputs, built.arguments, _ENTRY, hl.Target(self.target))
         return ready.called_otherwise

@@ -74,7 +74,7 @@ def examine(name: str, workspace: Workspace) -> tuple[float, float, float, float
             f"{each.regret_at_1:.2f}, R2 {each.r2:.2f}",
             flush=True,
         )
-    return document["speedup"], beam.value, network.pairs.accuracy or 0.0, trees.pairs.accuracy or 0.0
+    return document["speedup"] or math.nan, beam.value, network.pairs.accuracy or 0.0, trees.pairs.accuracy or 0.0
 
 
 def compare_weights(subject: Subject, weights: Path) -> Speedup:

@@ -3,12 +3,13 @@
 import sys
 
 from hltune import INTERRUPTED
-from hltune.runtime import interrupts
+from hltune.runtime import interrupts, streams
 
 
 def main() -> None:
     """Runs hltune and exits with its code."""
     interrupts.leave_at_once()
+    streams.open_closed()
     try:
         from hltune.cli.main import run_command_line
 
@@ -16,6 +17,7 @@ def main() -> None:
     except KeyboardInterrupt:
         interrupts.say_interrupted()
         code = INTERRUPTED
+    streams.flush()
     sys.exit(code)
 
 

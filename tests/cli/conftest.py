@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from hltune.cli import tuning
+from hltune.cli.flags import CAREFUL
 from hltune.cli.main import run_command_line
 from hltune.commands import explain
 from tests.cache import CACHE
@@ -119,7 +120,7 @@ def tuned_folder() -> Path:
             flags = ("--samples", 10, "--beam-size", 1, "--max-parallelism", 2, "--report", PAGE, "--watch")
             with pytest.MonkeyPatch.context() as patch:
                 explain_shortly(patch)
-                patch.setattr(tuning, "_TURNS", 3)
+                patch.setattr(tuning, "CAREFUL", {**CAREFUL, "turns": 3})
                 result = running_in(making)("tune", *pipelines, *flags)
             assert result.code == 0, result.err
             making.rename(folder)

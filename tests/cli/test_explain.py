@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from hltune.commands import explain
 from hltune.machine.hexagon.toolchain import find_plugin_emulator
+from hltune.machine.host.machine import HostSession
 from hltune.report.explain import print_explained
+from hltune.values.cost import Measurement
+from hltune.values.directives import Schedule
 from tests.cli.conftest import PIPELINES, Run, running_in
 from tests.machine.opened import needs_hexagon
 from tests.report.conftest import shown
+from tests.tuning.test_finals import WRONG
 
 BLUR = PIPELINES / "blur_function.py"
 THREADS = ("--max-parallelism", 2)
@@ -139,3 +144,23 @@ def test_another_target_is_explained_without_measuring(hltune: Run) -> None:
     assert "no change is measured: code for arm-64-linux" in result.err
     assert (found["cost"], found["verified"], found["profile"]) == (None, False, None)
     assert found["advice"] and not any(each["left_out"] for each in found["advice"])
+
+
+def test_a_schedule_that_is_wrong_the_second_time_is_not_verified(
+    scheduled: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one with a race may be: it is off the record, and tuning hears of it."""
+    measure, asked = HostSession.measure, list[int]()
+
+    def wrong_at_last(session: HostSession, schedules: Mapping[str, Schedule]) -> dict[str, Measurement]:
+        found = measure(session, schedules)
+        asked.append(len(schedules))
+        return {**found, "": WRONG} if "" in schedules else found
+
+    monkeypatch.setattr(HostSession, "measure", wrong_at_last)
+    result = scheduled("explain", BLUR, *THREADS, "--try")
+    assert len(asked) == 2 and result.code == 1, result.err
+    assert "mullapudi2016 was verified before, is wrong now, and is off the record" in result.err
+    assert "mullapudi2016 was right once, and then wrong" in result.err
+    assert "output verified" not in result.out
+    assert "no schedule is known" in scheduled("explain", BLUR, *THREADS).err

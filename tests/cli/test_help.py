@@ -109,7 +109,7 @@ DEFAULTS = {
         ".hltune",
     ],
     "pretrain": ["100", "16", "8", "1", "10.0", "20.0", "until all are done"],
-    "compare": ["7", "60.0"],
+    "compare": ["9", "60.0"],
     "export": ["json,python,cpp,object; offload as well for hexagon", "the pipeline's name"],
     "bundle make": ["64", "the only one", "20.0"],
     "samples best": ["10", "the only one"],

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 IN_A_FINALIZER = """
 import signal, sys, time
@@ -35,3 +39,22 @@ def test_an_interrupt_lost_in_a_finalizer_is_raised_again() -> None:
     )
     assert done.returncode == 130, done.stderr
     assert done.stderr == "interrupted\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-", ">&- 2>&- <&-"])
+def test_streams_that_a_shell_has_closed(tmp_path: Path, closed: str) -> None:
+    command = f"{sys.executable} -m hltune programs show 1 -o graph.svg {closed}"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert (tmp_path / "graph.svg").read_text().startswith("<") and "Traceback" not in done.stderr
+
+
+def test_an_interrupt_when_nobody_reads() -> None:
+    """As with ``| jq``, which the terminal interrupts as well."""
+    code = "import sys; from hltune.runtime import interrupts; sys.argv = ['hltune', '--json']"
+    code += "; interrupts.say_interrupted(); sys.exit(130)"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")

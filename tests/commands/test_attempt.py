@@ -47,7 +47,7 @@ def test_what_was_skipped_has_not_failed(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_turn_by_turn_decides_and_not_a_lucky_moment(tmp_path: Path) -> None:
-    lucky, steady, own = cost(1.0, *[2.0] * 6), cost(*[1.8] * 7), cost(*[2.5] * 7)
+    lucky, steady, own = cost(0.5, *[2.0] * 8), cost(*[1.8] * 9), cost(*[2.5] * 9)
     session = TimedSession({FOUND: lucky, OTHER: steady, OWN: own})
     subject = replace(SUBJECT, hand_written={"manual": OWN})
     attempt = Attempt(subject, cast("Any", None), session, Searches(tmp_path), 1.0, Silent())

@@ -30,7 +30,7 @@ def put(workspace: Workspace, schedule: Schedule, seconds: float, *, compared: b
     named = row("tuned-0123abcd", cost(seconds))
     assert named.candidate is not None
     rows = (replace(named, candidate=replace(named.candidate, schedule=schedule)),)
-    finals = Finals(rows=rows, to_runner_up=None, to_baseline=None, compared=compared)
+    finals = Finals(rows=rows, compared=compared)
     returned = put_on_record(finals, SPEC, HOST, workspace)
     (kept,) = workspace.records(SPEC, HOST)
     assert kept == returned == workspace.best(SPEC, HOST)
@@ -104,7 +104,7 @@ def test_what_has_won_outlives_a_run_without_a_comparison(tmp_path: Path) -> Non
     named = row("tuned-0123abcd", cost(0.5e-3))
     assert named.candidate is not None
     rows = (replace(named, candidate=replace(named.candidate, schedule=LUCKY)),)
-    finals = Finals(rows=rows, to_runner_up=None, to_baseline=None, compared=False)
+    finals = Finals(rows=rows, compared=False)
     assert put_on_record(finals, SPEC, HOST, workspace).schedule == LUCKY
     assert workspace.records(SPEC, HOST) == [won]
 

@@ -17,7 +17,7 @@ from hltune.machine import run_image
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
-from hltune.machine.run_image import RunImageJob, check_format, write_all
+from hltune.machine.run_image import RunImageJob, check_format, image_part, write_all
 from hltune.machine.task import Compiled, Task, compile_task
 from hltune.pipeline.images import read_array
 from hltune.runtime.progress import Silent
@@ -164,9 +164,14 @@ def line_job(tmp_path_factory: pytest.TempPathFactory) -> RunImageJob:
         target=host.name,
         inputs=Inputs(images=((None, folder / "in.npy"),)),
         outputs=(folder / "out.npy",),
+        parts=(folder / "part.npy",),
         output_sizes=(),
         options=MeasureOptions(threads=2),
     )
+
+
+def write_one(path: Path, array: np.ndarray) -> None:
+    write_all([path], [array], [image_part(path)])
 
 
 def scheduled(job: RunImageJob, text: str) -> RunImageJob:
@@ -196,14 +201,14 @@ def test_without_a_file_to_write_nothing_is_run(apply: Apply) -> None:
 @pytest.mark.parametrize("ending", ["png", "tif", "TIFF"])
 def test_what_is_true_is_white(tmp_path: Path, ending: str) -> None:
     array = np.random.default_rng(0).integers(0, 2, (5, 17)).astype(bool)
-    write_all([tmp_path / f"out.{ending}"], [array])
+    write_one(tmp_path / f"out.{ending}", array)
     np.testing.assert_array_equal(iio.imread(tmp_path / f"out.{ending}", plugin="pillow") > 0, array)
 
 
 @pytest.mark.parametrize("name", ["out.npy", "out.NPY"])
 def test_an_array_has_the_name_that_was_asked_for(tmp_path: Path, name: str) -> None:
     check_format(tmp_path / name)
-    write_all([tmp_path / name], [PIXELS])
+    write_one(tmp_path / name, PIXELS)
     assert list(tmp_path.iterdir()) == [tmp_path / name]
     np.testing.assert_array_equal(np.load(tmp_path / name), PIXELS)
 
@@ -216,7 +221,7 @@ def test_what_is_written_comes_back_or_is_refused(tmp_path: Path, dtype: str, sh
     for ending in ("png", "tif", "bmp", "ppm", "pgm"):
         file = tmp_path / f"out.{ending}"
         try:
-            write_all([file], [array])
+            write_one(file, array)
         except InputError as error:
             assert "out.npy, which holds all" in str(error) and not file.exists()
             continue
@@ -237,7 +242,7 @@ def test_what_is_written_comes_back_or_is_refused(tmp_path: Path, dtype: str, sh
     ],
 )
 def test_what_a_format_holds_is_written(tmp_path: Path, ending: str, dtype: str, shape: tuple[int, ...]) -> None:
-    write_all([tmp_path / f"out.{ending}"], [np.ones(shape, dtype)])
+    write_one(tmp_path / f"out.{ending}", np.ones(shape, dtype))
     assert read_array(tmp_path / f"out.{ending}", dtype="uint8", where="").shape[-2:] == shape[-2:]
 
 
@@ -245,5 +250,5 @@ def test_what_a_format_holds_is_written(tmp_path: Path, ending: str, dtype: str,
 @pytest.mark.parametrize("shape", [(), (7,), (5, 30, 17), (1, 30, 17), (2, 2, 30, 17)])
 def test_what_is_no_image_is_refused(tmp_path: Path, ending: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match=rf"\.{ending} holds .*uint8(.|\n)*npy"):
-        write_all([tmp_path / f"out.{ending}"], [np.zeros(shape, np.uint8)])
+        write_one(tmp_path / f"out.{ending}", np.zeros(shape, np.uint8))
     assert not list(tmp_path.iterdir())

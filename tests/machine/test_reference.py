@@ -198,3 +198,10 @@ def test_where_running_takes_long_the_fast_variant_comes_first_and_others_run_as
     assert slow[0] == (name, fast) and len(slow) > 3 and {schedule for _, schedule in slow} == {fast}
     assert quick[-1] == (name, fast) and sorted(dict(slow)) == sorted(dict(quick))
     assert all(schedule != fast for _, schedule in quick[:-1])
+
+
+def test_a_bound_that_no_schedule_keeps_is_named() -> None:
+    said = "Bounds given for across in x (from 0 to 31) do not cover required region (from -1 to 130)"
+    failed = Failure(stage="run", kind="error", message=said)
+    error = _nothing_runs("blur", Undecided((("at root", failed), ("inlined", failed))))
+    assert "the bound of across in x is part of the algorithm" in str(error) and "estimates" not in str(error)

@@ -195,7 +195,9 @@ def test_updates_outside_of_a_part_are_checked_with_the_whole(load: Load) -> Non
     assert load(f"{PIPELINES / 'embedded.py'}:diagonal").notes == ()
 
 
-@pytest.mark.parametrize(("name", "p"), [("dense", ()), ("dense", ("padding=32",)), ("pitched", ("pitch=64",))])
+@pytest.mark.parametrize(
+    ("name", "p"), [("dense", ()), ("dense", ("padding=32",)), ("pitched", ("pitch=64",)), ("pitched", ("pitch=192",))]
+)
 def test_rows_that_the_file_wants_to_be_dense_are_checked(load: Load, name: str, p: tuple[str, ...]) -> None:
     assert load(f"embedded.py:{name}", p=p).notes == ()
 

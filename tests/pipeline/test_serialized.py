@@ -19,7 +19,7 @@ def spec(load: Load) -> PipelineSpec:
 
 def test_reads_outputs_and_their_estimates(spec: PipelineSpec) -> None:
     found = read_pipeline(spec.hlpipe, where="blur")
-    output = SerializedOutput(name="output", estimates=((0, 192), (0, 128)))
+    output = SerializedOutput(name="output", estimates=((0, 192), (0, 128)), images=("output",))
     assert found.outputs == (output,)
 
 

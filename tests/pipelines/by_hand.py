@@ -67,6 +67,18 @@ class Interleaved(_Sharpen):
             self.output.output_buffer().dim(0).set_stride(3)
 
 
+@hl.generator("promising")
+class Promising(_Sharpen):
+    """Says more of its images where it schedules itself."""
+
+    def generate(self):
+        across = self.algorithm()
+        if not self.using_autoscheduler():
+            by_hand(self.output, across)
+            self.image.dim(0).set_bounds(0, 128)
+            self.output.output_buffer().dim(0).set_bounds(0, 128)
+
+
 @hl.generator("channels")
 class Channels(hl.Generator):
     """Interleaved whoever schedules it, and with loops for just that."""

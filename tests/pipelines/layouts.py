@@ -19,6 +19,30 @@ def pixels():
     return f
 
 
+def named(pair: bool = False, pitch: int = 1):
+    """Interleaved, and what the schedule says names the image of the output, which Halide takes for an input then.
+
+    Args:
+        pair: of a Tuple.
+        pitch: rows begin at multiples of so many bytes.
+    """
+    x, y, c = hl.vars("x y c")
+    image = hl.ImageParam(hl.UInt(8), 3, "image")
+    f = hl.Func("f")
+    f[x, y, c] = hl.Tuple([255 - image[x, y, c], image[x, y, c]]) if pair else 255 - image[x, y, c]
+    for number, each in enumerate([image, *f.output_buffers()]):
+        each.dim(0).set_stride(3)
+        each.dim(2).set_stride(1)
+        if number < 2:  # the second one of a Tuple has the bounds of the first
+            each.dim(2).set_bounds(0, 3)
+    for each in f.output_buffers() if pitch > 1 else []:
+        each.dim(1).set_stride(each.dim(1).stride() / pitch * pitch)
+    f.specialize(f.output_buffers()[0].width() >= 16).vectorize(x, 16)
+    image.set_estimates([(0, 32), (0, 24), (0, 3)])
+    f.set_estimates([(0, 32), (0, 24), (0, 3)])
+    return f
+
+
 def aligned():
     """The second of two outputs begins at multiples of more bytes than a page has."""
     x = hl.Var("x")

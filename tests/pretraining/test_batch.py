@@ -21,7 +21,7 @@ from hltune.tuning.history import History
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError, InputError, JobFailed, NothingRuns
+from hltune.values.errors import Failure, HltuneError, InputError, JobFailed, NothingRuns, Refused
 from hltune.values.machine_id import MachineId
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Workspace
@@ -90,7 +90,8 @@ def test_it_does_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
     assert few == many and len(few) > 5
 
 
-FULL = JobFailed(Failure(stage="compile", kind="error", message="OSError: [Errno 28] No space left on device"))
+FULL = Refused.by_system("[Errno 28] No space left on device")
+DAMAGED = JobFailed(Failure(stage="program", kind="error", message="ValueError: not a program"))
 LATE = JobFailed(Failure(stage="tolerance", kind="timeout", message="took longer than its limit of 20 s"))
 NO_MEMORY = JobFailed(Failure(stage="program", kind="memory", message="exceeded its memory limit of 1 MiB"))
 
@@ -111,7 +112,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.mark.parametrize(
     ("error", "raised"),
     [
-        (FULL, JobFailed),
+        (FULL, Refused),
         (NO_MEMORY, JobFailed),
         (HltuneError("no node of the cluster measures"), HltuneError),
         (LATE, RejectedError),
@@ -146,8 +147,8 @@ def test_without_a_usable_program_nobody_is_told_to_throw_weights_away_first(sto
             batcher.run(0, builtin_weights(), Silent())
         return str(caught.value)
 
-    text = run(FULL)
-    assert "no random program is usable" in text and "No space left on device" in text
+    text = run(DAMAGED)
+    assert "no random program is usable" in text and "not a program" in text
     assert text.index("the same command again") < text.index("--fresh")
     assert run(NO_MEMORY) == str(NO_MEMORY)
 

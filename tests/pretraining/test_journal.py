@@ -30,7 +30,7 @@ def test_it_counts_and_comes_back(tmp_path: Path) -> None:
     ("old", "new"),
     [
         ("{", "["),
-        ('"version": 1', '"version": 2'),
+        ('"version": 1', '"version": 0'),
         ('"batches": 0', '"batches": -1'),
         ('"seed": 3', '"seed": "3"'),
         ('"rejected": {}', '"rejected": 7'),

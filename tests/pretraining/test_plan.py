@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,3 +100,19 @@ def test_the_larger_gain_is_the_advice(tuning: float | None, pretraining: float,
         pretraining_gain=pretraining,
     )
     assert made.advice == advice
+
+
+def test_nobody_knows_what_longer_tuning_gains(tmp_path: Path) -> None:
+    """Than any was: at least as much as the longest, which counts."""
+    tuned(tmp_path / "s.sqlite", "one", {1.0: 2.0, 3.0: 8.0})
+    advice = planned(tmp_path / "s.sqlite", pipelines=1, hours=1)
+    assert (advice.minutes_each, advice.tuning_gain) == (60.0, pytest.approx(8.0))
+    assert max(minutes for minutes, _ in advice.tuning_curve) == 4.0
+
+
+def test_pipelines_of_one_name_count_each(tmp_path: Path) -> None:
+    tuned(tmp_path / "s.sqlite", "one", {1.0: 2.0})
+    tuned(tmp_path / "s.sqlite", "two", {1.0: 8.0})
+    with contextlib.closing(sqlite3.connect(tmp_path / "s.sqlite")) as database, database:
+        database.execute("UPDATE pipelines SET name = 'one'")
+    assert planned(tmp_path / "s.sqlite", pipelines=15, hours=0.5).tuning_gain == pytest.approx(4.0)

@@ -44,7 +44,7 @@ def advice(kind: str, *, measured: Measurement | None = None, change: bool = Tru
     return replace(found, change=new, seconds=1e-3, measured=measured) if change else found
 
 
-MEASURED = in_turns(2.0, 2.0, 2.0, 3.0, 3.0)
+MEASURED = in_turns(2.0, 2.0, 2.0, 3.0, 3.0, 2.0)
 FOUND = Explained(
     name="tuned",
     schedule=SCHEDULE,
@@ -52,11 +52,11 @@ FOUND = Explained(
     profile=PROFILED,
     account=ACCOUNT,
     advice=(
-        advice("a tie", measured=in_turns(1.9, 2.1, 2.0, 2.9, 3.1)),
-        advice("slower", measured=in_turns(4.0, 4.0, 4.1, 6.0, 6.0)),
+        advice("a tie", measured=in_turns(1.9, 2.1, 2.0, 2.9, 3.1, 2.0)),
+        advice("slower", measured=in_turns(4.0, 4.0, 4.1, 6.0, 6.0, 4.0)),
         advice("crashing", measured=CRASH),
-        advice("a little faster", measured=in_turns(1.7, 1.8, 1.7, 2.5, 2.5)),
-        advice("much faster", measured=in_turns(1.0, 1.1, 1.0, 1.5, 1.5)),
+        advice("a little faster", measured=in_turns(1.7, 1.8, 1.7, 2.5, 2.5, 1.7)),
+        advice("much faster", measured=in_turns(1.0, 1.1, 1.0, 1.5, 1.5, 1.0)),
         advice("not measured", untried=1),
         advice("hopeless", change=False, untried=3),
     ),

@@ -102,8 +102,8 @@ def test_ratios_are_those_of_all_tables(tmp_path: Path) -> None:
 
 
 def test_who_is_surely_faster_comes_before_what_is_explained() -> None:
-    lucky = replace(FOUND, measured=in_turns(1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0))
-    others = {"steady": in_turns(*[1.8] * 7), "broken": CRASH, "slow": in_turns(*[4.0] * 7)}
+    lucky = replace(FOUND, measured=in_turns(0.5, *[2.0] * 8))
+    others = {"steady": in_turns(*[1.8] * 9), "broken": CRASH, "slow": in_turns(*[4.0] * 9)}
     found = result(explanation=replace(explanation(lucky), others=others))
     rows = reported([found], {}, command="")["pipelines"][0]["rows"]
     assert [row["name"] for row in rows] == ["steady", "tuned", "slow", "broken"]
@@ -218,3 +218,10 @@ def test_what_no_change_helps_with_is_listed_apart(tmp_path: Path) -> None:
     assert "No change was found that is predicted to help with this:" in text
     assert re.search(r"<li>out is hopeless .*?; not tried: 3 changes</li>", text)
     assert "<li>7: search by Adams2019</li>" in text
+
+
+def test_a_cost_that_was_taken_back_is_not_in_the_curve() -> None:
+    """A later round has found that it was luck, or wrong."""
+    rounds = [replace(ROUNDS[-1], pipeline="blur", best=each) for each in (None, 6e-3, 3.5e-3, 5.3e-3, 5.2e-3)]
+    (page,) = under_way(rounds, MILLISECONDS, command="")["pipelines"]
+    assert [cost for _, cost in page["history"]] == pytest.approx([6.0, 5.3, 5.3, 5.2])

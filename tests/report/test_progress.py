@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from hltune.report import progress
@@ -37,3 +41,31 @@ def test_a_log_of_rounds_is_not_silent_for_long(
             now_s = 20.0 * number
             board.phase(f"batch {number} of 8")
     assert capsys.readouterr().err == "batch 3 of 8\nbatch 6 of 8\n"
+
+
+WORKING = """
+import sys, time
+from hltune.report.progress import Board, show_progress
+with show_progress() as shown, Board() as board:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    shown.phase("searching")
+    shown.note("found")
+    board.log("round 1")
+    board.note("found")
+print("done")
+"""
+
+
+@pytest.mark.parametrize("place", ["nobody reads", "/dev/full"])
+def test_who_reads_may_go_away_and_a_log_s_disk_be_full(place: str) -> None:
+    """The work goes on."""
+    reading, writing = os.pipe()
+    error = writing if place == "nobody reads" else os.open(place, os.O_WRONLY)
+    command = [sys.executable, "-c", WORKING]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=error, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        os.close(reading)
+        out, _ = process.communicate("\n", timeout=60)
+    os.close(writing)
+    assert (out, process.returncode) == ("done\n", 0)

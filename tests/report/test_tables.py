@@ -29,6 +29,7 @@ from tests.report.conftest import dumped, shown
 from tests.report.values import (
     CANDIDATE,
     CRASH,
+    PACKETS,
     SUBJECT,
     TIMEOUT,
     TUNED,
@@ -66,6 +67,7 @@ def test_benchmarks(snapshot: SnapshotAssertion) -> None:
         pytest.param(scheduled(packets(1_200_000)), id="counted"),
         pytest.param(scheduled(packets(1_200_000, line_misses=777)), id="counted with misses"),
         pytest.param(scheduled(None), id="not measured"),
+        pytest.param(replace(scheduled(None), unit=PACKETS), id="not counted"),
         pytest.param(replace(scheduled(None), predicted=Prediction(seconds=1.5e-3, factor=1.4)), id="ranked"),
         pytest.param(scheduled(candidate=replace(CANDIDATE, search_s=None, predicted_ms=None)), id="not searched"),
     ],

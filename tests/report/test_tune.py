@@ -14,7 +14,6 @@ from syrupy.assertion import SnapshotAssertion
 
 from hltune.commands.tune import Tuning
 from hltune.commands.tune_one import Tuned
-from hltune.machine.speedup import Speedup, speedup
 from hltune.report import tune as report
 from hltune.report.pictures import plot_curve
 from hltune.report.tables import print_comparison
@@ -79,8 +78,7 @@ def test_what_was_not_compared_says_so() -> None:
 def test_what_is_counted_is_compared_by_what_the_store_knows() -> None:
     stored = {name: replace(packets(number), counters=None) for name, number in {"tuned-0": 100, "manual": 150}.items()}
     rows = tuple(row(name, each) for name, each in stored.items())
-    to_runner_up = speedup(stored["manual"], stored["tuned-0"])
-    finals = Finals(rows=rows, to_runner_up=to_runner_up, to_baseline=None)
+    finals = Finals(rows=rows)
     text = shown(lambda console: report.print_tuned(console, replace(TUNED_ON_DSP, finals=finals), ()))
     assert "1.50 times as fast as your own schedule\nblur: the final comparison\n" in text
     assert "spread" not in text and "side" not in text and "moment" not in text
@@ -95,14 +93,13 @@ def test_what_is_counted_is_compared_by_what_the_store_knows() -> None:
         ((), (), True, ("nothing else was tried", "it took no part")),
         ((row("adams2019", CRASH),), (), True, ("all others failed", "it failed")),
         ((row("adams2019", cost(2e-3)),), (), False, ("there was no time for a comparison",) * 2),
-        ((row("adams2019", cost(2e-3)),), (), True, ("too few turns",) * 2),
     ],
 )
 def test_the_reason_for_no_ratio_is_the_one_of_this_run(
     rows: tuple[Row, ...], left_out: tuple[str, ...], compared: bool, said: tuple[str, str]
 ) -> None:
     winner = row("tuned-0123abcd", cost(1e-3), finder="tuned")
-    finals = Finals(rows=(winner, *rows), to_runner_up=None, to_baseline=None, left_out=left_out, compared=compared)
+    finals = Finals(rows=(winner, *rows), left_out=left_out, compared=compared)
     text = shown(lambda console: report.print_tuned(console, replace(TUNED, finals=finals), ()))
     for name, reason in zip(("runner-up costs", "stock Adams2019 costs"), said, strict=True):
         assert re.search(rf"{name} +not measured beside the winner: {reason}\n", text)
@@ -238,7 +235,7 @@ def test_the_three_commonest_reasons_of_failure_are_shown() -> None:
 
 
 def test_a_known_schedule_that_wins_is_called_by_its_name() -> None:
-    expert = row("expert", cost(*[1e-3] * 5))
+    expert = row("expert", cost(*[1e-3] * 6))
     result = replace(TUNED, finals=replace(TUNED.finals, rows=(expert, *TUNED.finals.rows[2:]), stays=True))
     text = shown(lambda console: report.print_tuned(console, result, ()))
     assert "expert stays the winner, for tuning has left it before, and nobody is surely faster" in text
@@ -287,8 +284,8 @@ class NoisySession(RecordedSession):
 
     def cost(self, schedule: Schedule) -> Measurement:
         if schedule == NEAR:
-            return cost(1.5e-3, 1.9e-3, 2.1e-3, 2.02e-3, 2e-3)
-        return cost(1e-3, 2e-3, 2e-3, 2e-3, 2e-3)
+            return cost(1.5e-3, 1.9e-3, 2.1e-3, 2.02e-3, 2.02e-3, 2e-3)
+        return cost(1e-3, 2e-3, 2e-3, 2e-3, 2e-3, 2e-3)
 
 
 NEAR = Schedule((Parallel(Stage("out"), "y"),))
@@ -317,17 +314,17 @@ def test_the_ratio_to_the_runner_up_is_the_same_everywhere() -> None:
     ("winner", "name", "said"),
     [
         (
-            row("tuned-0123abcd", cost(*[1e-3] * 5), finder="tuned"),
+            row("tuned-0123abcd", cost(*[1e-3] * 6), finder="tuned"),
             "expert",
             "tuned-0123abcd is the expert's schedule, written otherwise",
         ),
-        (row("expert", cost(*[1e-3] * 5)), "tuned-4567abcd", "tuned-4567abcd is expert, written otherwise"),
+        (row("expert", cost(*[1e-3] * 6)), "tuned-4567abcd", "tuned-4567abcd is expert, written otherwise"),
     ],
 )
 def test_the_same_program_is_no_gain(winner: Row, name: str, said: str) -> None:
-    twin = row(name, cost(*[1.1e-3] * 5), finder=name.partition("-")[0])
-    rows = (winner, twin, row("adams2019", cost(*[2e-3] * 5)))
-    finals = replace(TUNED.finals, rows=rows, to_runner_up=Speedup(value=1.1, low=1.05, high=1.2)).knowing_twins([name])
+    twin = row(name, cost(*[1.1e-3] * 6), finder=name.partition("-")[0])
+    rows = (winner, twin, row("adams2019", cost(*[2e-3] * 6)))
+    finals = replace(TUNED.finals, rows=rows, same_program=(name,))
     assert finals.to_runner_up is not None and finals.to_runner_up.value > 1.5
     result = replace(TUNED, finals=finals)
     text = " ".join(shown(lambda console: report.print_tuned(console, result, ())).split())
@@ -350,3 +347,27 @@ def test_what_scorers_were_judged_on_is_said() -> None:
     assert (
         "held-out" not in text and "that have not learned from it" in " ".join(text.split()) and "78% of pairs" in text
     )
+
+
+def test_what_was_given_up_early_was_measured_all_the_same() -> None:
+    """It is the largest gain of all; and by times of different moments, nothing is known of any."""
+    slow = row("adams2019", replace(cost(6e-3), pruned=True))
+    finals = Finals(rows=(row("tuned-0123abcd", cost(*[1e-3] * 9), finder="tuned"), slow))
+    result = replace(TUNED, finals=finals)
+    text = shown(lambda console: report.print_tuned(console, result, ()))
+    for who in ("runner-up", "stock Adams2019"):
+        assert re.search(rf"^{who} costs +6\.00 times as much$", text, re.MULTILINE), text
+    document: Mapping[str, Any] = report.document(Tuning(results=(result,), failed={}), STORE)
+    assert document["speedup"] == document["to_baseline"]["value"] == 6.0
+    apart = replace(result, finals=replace(finals, compared=False))
+    document = report.document(Tuning(results=(apart,), failed={}), STORE)
+    assert document["speedup"] is document["to_baseline"] is None
+
+
+def test_a_single_repeat_has_no_spread() -> None:
+    finals = Finals(rows=(row("tuned-0123abcd", replace(TUNED.finals.winner_cost, turns=((1e-3,),)), finder="tuned"),))
+    result = replace(TUNED, finals=finals)
+    text = shown(lambda console: report.print_tuned(console, result, ()))
+    assert re.search(r"^tuned-0123abcd +1\.000 +- +1\.00$", text, re.MULTILINE), text
+    document: Mapping[str, Any] = report.document(Tuning(results=(result,), failed={}), STORE)
+    assert document["best"]["spread"] is None

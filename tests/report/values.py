@@ -13,7 +13,6 @@ from hltune.commands.schedule import Scheduled
 from hltune.commands.tune_one import Tuned
 from hltune.cost_model.metrics import NO_PAIRS, Evaluation, PairCount
 from hltune.cost_model.scorer import Validation
-from hltune.machine.speedup import Speedup
 from hltune.pipeline.target import TargetInfo
 from hltune.pretraining.batch import Batch
 from hltune.pretraining.journal import Journal
@@ -104,6 +103,7 @@ def scheduled(measured: Cost | None = FASTEST, candidate: Candidate = CANDIDATE,
         candidate=candidate,
         rung="beam 8, 2 passes",
         cost=measured,
+        unit=measured.unit if measured else MILLISECONDS,
         runnable=runnable,
         tried=(
             tried(small, candidate, measured, remembered=True),
@@ -184,7 +184,7 @@ ROUNDS = (
 )
 
 
-def tuned(subject: Subject = SUBJECT, *rows: Row, to_runner_up: Speedup | None = None) -> Tuned:
+def tuned(subject: Subject = SUBJECT, *rows: Row) -> Tuned:
     rows = rows or (
         row("tuned-0123abcd", cost(1e-3, 1.02e-3, 1.03e-3), finder="tuned"),
         row("expert", cost(1.5e-3, 1.52e-3)),
@@ -192,12 +192,11 @@ def tuned(subject: Subject = SUBJECT, *rows: Row, to_runner_up: Speedup | None =
         row("li2018", CRASH),
     )
     exact = any(isinstance(each.measurement, Cost) and each.measurement.counters for each in rows)
-    to_baseline = Speedup(value=2.0, low=2.0 if exact else 1.9, high=2.0 if exact else 2.1)
     return Tuned(
         subject=subject,
         machine=DSP if exact else HOST,
         rounds=ROUNDS,
-        finals=Finals(rows=rows, to_runner_up=to_runner_up, to_baseline=to_baseline),
+        finals=Finals(rows=rows),
         measured=43,
         failed=4,
         reasons=reasons((CRASH, CRASH, CRASH, TIMEOUT)),
@@ -214,7 +213,7 @@ def tuned(subject: Subject = SUBJECT, *rows: Row, to_runner_up: Speedup | None =
     )
 
 
-TUNED = tuned(to_runner_up=Speedup(value=1.5, low=1.5, high=1.5))
+TUNED = tuned()
 TUNED_ON_DSP = tuned(
     ON_DSP,
     row("tuned-0123abcd", packets(1_200_000), finder="tuned"),
@@ -227,7 +226,7 @@ TUNED_WITHOUT_BASELINE = replace(
     expected=None,
     outlook=Outlook.of(()),
     weights=None,
-    finals=Finals(rows=(row("default", cost(1e-3)),), to_runner_up=None, to_baseline=None),
+    finals=Finals(rows=(row("default", cost(1e-3)),)),
 )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from hltune.bundle.packing import pack
-from hltune.machine.run_image import write_all
+from hltune.machine.run_image import image_part, write_all
 from hltune.runtime.files import ScratchFolder, move_into, write_bytes
 
 
@@ -31,7 +31,7 @@ def _pack(path: Path, data: bytes) -> None:
 
 
 def _image(path: Path, data: bytes) -> None:
-    write_all([path], [np.frombuffer(data, np.uint8)])
+    write_all([path], [np.frombuffer(data, np.uint8)], [image_part(path)])
 
 
 @pytest.mark.parametrize("write", [_write, _pack, _image])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
+import os
 import random
 import signal
 import subprocess
@@ -109,3 +112,13 @@ def test_closing_lets_the_next_one_in(path: Path) -> None:
         store = Store(path, progress=Silent(), wait_s=0)
         store.close()
         store.close()
+
+
+def test_a_file_system_without_locks_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    said = rf"{path.name}.lock: files here cannot be locked(.|\n)*--workspace on a local"
+    with pytest.raises(InputError, match=said):
+        Store(path, progress=Silent(), wait_s=0)

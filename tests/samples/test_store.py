@@ -378,4 +378,6 @@ def test_the_least_cost_after_each_round_of_all_runs(store: Store) -> None:
     store.add_all([at(1, 1, CRASH), at(2, 2, cost(5.0)), at(3, 2, cost(4.0)), at(4, 3, cost(6.0))])
     store.add_all([at(5, 0, cost(3.0)), at(6, 4, cost(7.0)), at(7, 5, cost(1.0)), at(7, 5, WRONG)])
     assert store.round_costs(*KEYS) == (None, 4.0, 4.0, 3.0, 3.0)
+    store.add_all([at(8, 8, cost(2.0))])  # in two rounds, nothing new was found
+    assert store.round_costs(*KEYS) == (None, 4.0, 4.0, 3.0, 3.0, 3.0, 3.0, 2.0)
     assert store.round_costs(PIPELINE.hash, OTHER_MACHINE.key) == ()

@@ -36,10 +36,10 @@ WRONG = Failure(stage="verify", kind="wrong output", message="output: 3 of 9 ele
 HOPELESS = Candidate(schedule=Schedule((Unroll(OUT, "z"),)), provenance=Named(name="hopeless"))
 
 
-LUCKY = cost(1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0)
+LUCKY = cost(0.5, *[2.0] * 8)
 """The least cost of all that follow, for one moment was lucky."""
-EQUAL = cost(1.5, 2.2, 1.9, 2.1, 2.0, 2.0, 2.1)
-STEADY = cost(*[1.8] * 7)
+EQUAL = cost(1.5, 2.2, 1.9, 2.1, 2.0, 2.0, 2.1, 2.0, 1.9)
+STEADY = cost(*[1.8] * 9)
 
 
 def ranked(schedule: Schedule) -> Ranked:
@@ -70,7 +70,7 @@ def test_the_fastest_wins_whoever_found_it() -> None:
 
 
 def test_turn_by_turn_decides_and_not_a_lucky_moment() -> None:
-    session = TimedSession({QUICK: LUCKY, QUICKER: STEADY, WIDE: cost(*[1.9] * 7)})
+    session = TimedSession({QUICK: LUCKY, QUICKER: STEADY, WIDE: cost(*[1.9] * 9)})
     finals = decided(session, REFERENCES, {}, (ranked(QUICK), ranked(QUICKER), ranked(WIDE)), [])
     assert [row.schedule for row in finals.rows[:3]] == [QUICKER, WIDE, QUICK] and LUCKY.value < STEADY.value
     to_best = [ratio(row.cost, finals.winner_cost) for row in finals.rows if row.cost]

@@ -96,6 +96,14 @@ def test_a_schedule_for_interleaved_images_is_kept_with_their_layout(place: Work
         assert [constraint.stride for constraint in image.constraints] == [3, None, 1], image.name
 
 
+def test_what_only_the_own_schedule_promises_is_said(place: Workspace) -> None:
+    """All schedules are compiled for the same promises, and without this one it may be slower."""
+    found = load("by_hand.py:promising", place)
+    (note,) = found.spec.notes
+    assert "measured without what it alone promises of image (strides, bounds or alignment)" in note
+    assert found.spec.content_hash == load("by_hand.py:unscheduled", place).spec.content_hash
+
+
 def test_what_directives_cannot_say_stays_whole(place: Workspace) -> None:
     found = load("by_hand.py:prefetched", place)
     assert found.hand_written[MANUAL].base == found.spec.manual_hash
@@ -158,9 +166,10 @@ def counted():
 """
 
 
-def test_a_schedule_that_allows_races_is_left_out(place: Workspace, tmp_path: Path) -> None:
+@pytest.mark.parametrize("condition", ["", ".specialize(image.width() >= 32)"])
+def test_a_schedule_that_allows_races_is_left_out(place: Workspace, tmp_path: Path, condition: str) -> None:
     """What comes out right by chance must not be called verified."""
-    (tmp_path / "race.py").write_text(RACE)
+    (tmp_path / "race.py").write_text(RACE.replace(".update(0)", f".update(0){condition}"))
     found = load(tmp_path / "race.py", place)
     assert found.spec.manual is None and not found.hand_written
     assert any("allows race conditions (counts)" in note for note in found.notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,3 +145,25 @@ def test_what_tuning_left_without_a_comparison_counts_by_its_cost(tmp_path: Path
     assert workspace.best(SPEC, MACHINE).name == "adams2019"
     workspace.replace(record(TUNED, QUICK, 2.5), SPEC, MACHINE)  # of another moment, but it has won
     assert workspace.best(SPEC, MACHINE).name == TUNED
+
+
+def test_what_another_run_has_removed_meanwhile_does_not_come_back(tmp_path: Path) -> None:
+    """A comparison ends with what it began with, which tuning has replaced since, or found wrong."""
+    workspace = Workspace(tmp_path)
+    workspace.keep(record(TUNED, SLOW), SPEC, MACHINE)
+    workspace.replace(record(TUNED, QUICK, 2.0), SPEC, MACHINE)
+    workspace.keep(record(TUNED, SLOW, 0.5), SPEC, MACHINE, again=True)
+    assert [each.schedule for each in workspace.records(SPEC, MACHINE)] == [QUICK]
+    workspace.keep(record(TUNED, QUICK, 0.5), SPEC, MACHINE, again=True)
+    assert [each.cost for each in workspace.records(SPEC, MACHINE)] == [0.5]
+
+
+def test_a_record_of_a_newer_version_is_not_called_damaged(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.keep(record(TUNED, SLOW), SPEC, MACHINE)
+    (file,) = tmp_path.glob(f"*/*/{TUNED}-*.json")
+    document = json.loads(file.read_bytes())
+    file.write_text(json.dumps({**document, "version": document["version"] + 1}))
+    with pytest.raises(InputError, match=r"written by a newer version of hltune(.|\n)*use the newer hltune") as caught:
+        workspace.records(SPEC, MACHINE)
+    assert "delete" not in str(caught.value)

@@ -14,8 +14,8 @@ def test_what_never_led_a_comparison_stays_without_proof() -> None:
 
 
 def test_rows_are_in_order_of_their_turns_failures_last() -> None:
-    lucky, steady = cost(1.0, *[2.0] * 6), cost(*[1.8] * 7)
-    rows = [row("broken", CRASH), row("slow", cost(*[9.0] * 7)), row("lucky", lucky), row("steady", steady)]
+    lucky, steady = cost(0.5, *[2.0] * 8), cost(*[1.8] * 9)
+    rows = [row("broken", CRASH), row("slow", cost(*[9.0] * 9)), row("lucky", lucky), row("steady", steady)]
     assert [each.name for each in fastest_first(rows)] == ["steady", "lucky", "slow", "broken"]
     same = row("same", steady)
     assert [each.name for each in fastest_first([*rows, same], "same")][:2] == ["same", "steady"]

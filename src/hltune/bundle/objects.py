@@ -8,6 +8,7 @@ from pathlib import Path
 from hltune.machine.inputs import Inputs, input_arrays
 from hltune.machine.task import COMPILE, attempted
 from hltune.pipeline.layout import layout_of
+from hltune.pipeline.target import running_target
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -38,7 +39,7 @@ class ObjectJob:
 
         def compile_it() -> None:
             built, _ = scheduled(self.spec, self.schedule)
-            target = hl.Target(self.target).with_feature(hl.TargetFeature.NoRuntime)
+            target = hl.Target(running_target(self.target)).with_feature(hl.TargetFeature.NoRuntime)
             outputs = {hl.OutputFileType.object: str(self.path)}
             built.pipeline.compile_to(outputs, built.arguments, self.function, target)
 

@@ -50,7 +50,7 @@ def explain(
     trying: Annotated[bool, Parameter(name="--try", group=OUTPUT)] = False,
     threads: ThreadFlags = ThreadFlags(),
     limits: CheckFlags = CheckFlags(),
-    rounds: Annotated[Whole, Parameter(group=LIMITS)] = 5,
+    rounds: Annotated[Whole, Parameter(group=LIMITS)] = 9,
     emulator: EmulatorFlags = EmulatorFlags(),
     output: OutputFlags = OutputFlags(),
 ) -> None:

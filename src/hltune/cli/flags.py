@@ -1,11 +1,12 @@
 """The flags that commands share, and the options that they make."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from cyclopts import Parameter, Token
@@ -359,6 +360,10 @@ class CheckFlags(RunLimits):
         """How to measure and verify."""
         exact = {"tolerance": self.tolerance, "integer_tolerance": self.integer_tolerance}
         return self.measure(threads, emulator, **exact, **others)
+
+
+CAREFUL: Mapping[str, Any] = MappingProxyType({"turns": 9, "turn_s": 0.04, "long_turns": 3})
+"""How schedules are measured of which one is to be the best: of fewer turns, one that was lucky could decide."""
 
 
 @Parameter(name="*", group=LIMITS)

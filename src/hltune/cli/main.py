@@ -1,7 +1,6 @@
 """The commands by name, and what becomes of their errors."""
 
 import contextlib
-import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from hltune import __version__
+from hltune.runtime import streams
 from hltune.values.errors import HltuneError, InputError, did_you_mean
 
 
@@ -88,8 +88,8 @@ def run_command_line(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except HltuneError as error:
         return _fail(error, arguments)
-    except BrokenPipeError:  # whoever read has gone, and the interpreter must not try again when it ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        streams.give_up(sys.stdout)
         return HltuneError.exit_code
     except OSError as error:
         return _fail(HltuneError("the operating system refuses", where=error.filename, found=str(error)), arguments)

@@ -1,5 +1,6 @@
 """Where results go: documents for scripts, text for people."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -70,7 +71,8 @@ class OutputFlags(JsonFlags):
 
 def print_error(error: HltuneError) -> None:
     """Says on standard error what went wrong."""
-    print(f"error: {error}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # the exit code says so, too
+        print(f"error: {error}", file=sys.stderr)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

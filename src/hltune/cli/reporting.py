@@ -29,7 +29,7 @@ def report(
     ] = None,
     threads: ThreadFlags = ThreadFlags(),
     limits: CheckFlags = CheckFlags(),
-    rounds: Annotated[Whole, Parameter(group=LIMITS)] = 5,
+    rounds: Annotated[Whole, Parameter(group=LIMITS)] = 9,
     emulator: EmulatorFlags = EmulatorFlags(),
     file: Annotated[Path, Output, Parameter(group=OUTPUT, metavar="FILE")],
     opened: Annotated[bool, Parameter(name="--open", negative="", group=OUTPUT)] = False,

@@ -11,6 +11,7 @@ from hltune.cli.arguments import LIMITS, OUTPUT, SEARCH, WHAT, Whole, parsed
 from hltune.cli.emulator import EmulatorFlags
 from hltune.cli.flags import (
     ADAMS2019,
+    CAREFUL,
     ClusterFlags,
     ImageFlags,
     LimitFlags,
@@ -27,7 +28,6 @@ from hltune.search.autoschedulers import AUTOSCHEDULERS, Adams2019Options, Mulla
 from hltune.values.errors import InputError
 
 _MULLAPUDI2016 = Mullapudi2016Options(parallelism=1)
-_TURNS = 3
 
 
 @Parameter(name="*", group=SEARCH)
@@ -123,7 +123,7 @@ def schedule(
     elsewhere = nodes.elsewhere(source.target)
     search = search.on(elsewhere)
     threads = search.threads(source.target)
-    measure = limits.verified(threads, emulator.options(), turns=_TURNS, elsewhere=elsewhere)
+    measure = limits.verified(threads, emulator.options(), elsewhere=elsewhere, **CAREFUL)
     with show_progress() as progress:
         result = command.schedule(
             source.subject(pipeline, elsewhere),
@@ -154,7 +154,7 @@ def compare(
     schedules: Annotated[tuple[Path, ...], Parameter(name="--schedule", group=WHAT, metavar="FILE")] = (),
     search: SearchFlags = SearchFlags(),
     limits: LimitFlags = LimitFlags(),
-    rounds: Annotated[Whole, Parameter(group=LIMITS)] = 7,
+    rounds: Annotated[Whole, Parameter(group=LIMITS)] = 9,
     emulator: EmulatorFlags = EmulatorFlags(),
     nodes: ClusterFlags = ClusterFlags(),
     output: OutputFlags = OutputFlags(),

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from hltune import INTERRUPTED
 from hltune.cli.arguments import BUDGET, LIMITS, OUTPUT, SEARCH, Whole, parsed
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import ClusterFlags, ImageFlags, LimitFlags, Pipeline, SearchFlags, Seconds, parse_bytes
+from hltune.cli.flags import CAREFUL, ClusterFlags, ImageFlags, LimitFlags, Pipeline, SearchFlags, Seconds, parse_bytes
 from hltune.cli.output import OutputFlags, print_error, print_json
 from hltune.runtime import interrupts
 from hltune.values.errors import HltuneError, InputError
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from hltune.values.unit import Unit
 
 _REFRESH_S = 5
-_TURNS, _TURN_S, _LONG_TURNS = 9, 0.04, 3
-"""Turns in the final comparison: enough for an interval, and short, for there are many finalists; fewer of what takes
-long, of which a turn holds a single run."""
 
 
 @Parameter(name="*", group=SEARCH)
@@ -172,8 +169,7 @@ def tune(
         only=budget.only,
     )
     threads = search.threads(source.target)
-    turns = {"turns": _TURNS, "turn_s": _TURN_S, "long_turns": _LONG_TURNS}
-    measure = limits.verified(threads, emulator.options(), elsewhere=elsewhere, **turns)
+    measure = limits.verified(threads, emulator.options(), elsewhere=elsewhere, **CAREFUL)
     pictures: list[tuple[Path, ...]] = []
     asked = [source.subject(name, elsewhere) for name in expanded(pipelines)]
     with page.listening() as listener, report.show_tuning(listener) as progress:

@@ -198,7 +198,7 @@ class ClusterSession(AbstractContextManager["ClusterSession"]):
                 "no node of the cluster measures",
                 where="--cluster",
                 found=self._head.idle(),
-                todo="what was measured is kept, and the same command goes on when there is one",
+                todo="start a node, or wait for one; `tune` keeps what was measured, and the same command goes on",
             )
         return found
 

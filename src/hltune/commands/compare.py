@@ -1,7 +1,7 @@
 """`hltune compare`: all known schedules of a pipeline side by side."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hltune.commands.on_record import drop_refuted
@@ -125,8 +125,10 @@ def compare(
             candidates[name] = Candidate(schedule=schedule, provenance=Named(name=name))
         progress.phase(f"measuring {len(candidates)} schedules for {subject.spec.name}")
         measured, bound = session.measure_with_bound({name: each.schedule for name, each in candidates.items()})
+        later: set[str] = set()
         while smaller := _smaller(found, measured):  # what the largest search found does not work
             candidates |= smaller
+            later |= smaller.keys()
             apart = session.measure({name: each.schedule for name, each in smaller.items()})
             measured |= {name: _of_another_moment(each) for name, each in apart.items()}
         say_if_busy(session, subject.spec.name, progress)
@@ -136,12 +138,13 @@ def compare(
     rows = fastest_first(without_twins(rows, {*recorded} - {TUNED}))
     verdicts = [(row.schedule, row.measurement) for row in rows if row.schedule is not None]
     refuted = drop_refuted(verdicts, subject.spec, key, measure, workspace, progress)
+    known = {(record.name, record.schedule) for record in records if not record.elsewhere}
     unproven = {record.name for record in records if record.name == TUNED and not record.has_won}
     for row in rows:
         proven = row is rows[0] or row.finder not in unproven
         if (record := row.record(row.finder, compared=proven)) is not None and record.schedule not in refuted:
             try:
-                workspace.keep(record, subject.spec, key)
+                workspace.keep(record, subject.spec, key, again=(record.name, record.schedule) in known)
             except InputError as error:  # a full disk takes no comparison away
                 progress.note(f"{record.name} is not kept: {error}")
     return Comparison(
@@ -149,7 +152,7 @@ def compare(
         unit=key.unit,
         rows=tuple(rows),
         bandwidth_bound=bound_of(bound, subject.spec),
-        rungs=_remarks(steps, found),
+        rungs=_remarks(steps, found, later),
         verification=verification,
     )
 
@@ -176,15 +179,16 @@ def _of_another_moment(found: Measurement) -> Measurement:
     return replace(found, turns=(tuple(itertools.chain.from_iterable(found.turns)),))
 
 
-def _remarks(steps: Sequence[Step], found: Mapping[str, list[Step]]) -> dict[str, str]:
-    """Which search each schedule comes from, and why a larger one does not count."""
+def _remarks(steps: Sequence[Step], found: Mapping[str, list[Step]], later: Collection[str]) -> dict[str, str]:
+    """Which search each schedule comes from, why a larger one does not count, and whose times are of a later moment."""
     remarks: dict[str, str] = {}
     for name, (kept, *_) in found.items():
         larger = [each for each in steps if each.rung.finder == name and each.rung.effort > kept.rung.effort]
         why = [
             f"{each.rung.label}: {each.outcome if isinstance(each.outcome, Failure) else 'fails'}" for each in larger
         ]
-        remarks[name] = "; ".join([kept.rung.label, *why[-1:]])
+        apart = ["measured later and not beside the others"] if name in later else []
+        remarks[name] = "; ".join([kept.rung.label, *why[-1:], *apart])
     return remarks
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -137,11 +137,16 @@ def explain(
         measured, bound = _measured(session, chosen, others, progress)
         known = chosen | (others or {})
         verdicts = [(known[name], each) for name, each in measured.items()]
-        drop_refuted(verdicts, subject.spec, machine, measure, workspace, progress)
+
+        def refute(found: Iterable[tuple[Schedule, Measurement]]) -> None:
+            drop_refuted(found, subject.spec, machine, measure, workspace, progress)
+
+        refute(verdicts)
         _check_works(chosen, measured)
         if others and against is None and (name := reference(others, measured)) is not None:
             chosen[name] = others.pop(name)
         chosen = {name: _as_measured(each, measured.get(name)) for name, each in chosen.items()}
+        ran = dict(chosen)
         progress.phase(f"lowering {' and '.join(chosen)}")
         root, caches = accounts.root(), caches_of(subject.target, measure)
         chosen = accounts.readable(chosen)
@@ -175,6 +180,9 @@ def explain(
                 progress.note(f"no change is measured: code for {subject.target.name} does not run here")
             elif trying and session is not None:
                 explained[0] = _tried(session, explained[0], progress)
+        again = [found for each in explained for found in _measured_again(each, ran[each.name])]
+        refute(again)
+        _check_right(ran, again)
         twins = _twins(first, {**{name: chosen[name] for name in islice(chosen, 1, None)}, **(others or {})}, accounts)
         verification = None
         if session is not None:
@@ -221,6 +229,27 @@ def _check_works(chosen: Mapping[str, Schedule], measured: Mapping[str, Measurem
             raise HltuneError(f"the schedule {name} does not work", where=failure.stage, found=str(failure))
 
 
+def _measured_again(explained: Explained, ran: Schedule) -> Iterator[tuple[Schedule, Measurement]]:
+    """What became of a schedule, and of changes of it, after it was measured and right.
+
+    Args:
+        ran: what it says as it is on record, and not as a person would write it.
+    """
+    if isinstance(explained.profile, Failure):
+        yield ran, explained.profile
+    if explained.beside is not None:
+        yield ran, explained.beside
+    yield from ((each.change, each.measured) for each in explained.advice or () if each.change and each.measured)
+
+
+def _check_right(ran: Mapping[str, Schedule], found: Sequence[tuple[Schedule, Measurement]]) -> None:
+    """Raises an `HltuneError` if one of these was wrong when it ran again."""
+    for schedule, failure in found:
+        if schedule in ran.values() and isinstance(failure, Failure) and failure.is_wrong:
+            name = next(name for name, each in ran.items() if each == schedule)
+            raise HltuneError(f"{name} was right once, and then wrong", where=failure.stage, found=str(failure))
+
+
 def _as_measured(schedule: Schedule, measured: Measurement | None) -> Schedule:
     """The schedule that ran: what leaves its images was repaired."""
     return repair_of(measured) or schedule
@@ -265,7 +294,7 @@ def _order(explained: Explained, advice: Advice) -> tuple[int, float]:
     if advice.measured is None:
         return 1, 0.0
     found = measured_speedup(explained, advice)
-    return (2, 0.0) if found is None else (0 if helps(found) else 2, -found.value)
+    return (2, 0.0) if found is None else (0 if found.faster else 2, -found.value)
 
 
 def measured_speedup(explained: Explained, advice: Advice) -> Speedup | None:
@@ -287,11 +316,6 @@ def same_program(one: Explained, other: Explained) -> bool:
     if isinstance(one.account, Account) and isinstance(other.account, Account):
         return one.account.program_hash == other.account.program_hash
     return one.schedule == other.schedule
-
-
-def helps(found: Speedup) -> bool:
-    """It is surely faster."""
-    return found.value > 1.0 and not found.tie
 
 
 def predicted_speedup(explained: Explained, advice: Advice) -> float | None:

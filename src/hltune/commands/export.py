@@ -29,7 +29,7 @@ from hltune.schedule.source import HEADER_ENDING, default_function_name, to_cpp_
 from hltune.values import schedule_codec
 from hltune.values.about import About, OutputSizes
 from hltune.values.directives import Schedule
-from hltune.values.errors import InputError, JobFailed
+from hltune.values.errors import NO_ROOM, InputError, JobFailed, Refused
 from hltune.values.pipeline import PipelineSpec, ScalarArgument
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
@@ -39,7 +39,6 @@ FORMS: tuple[ExportForm, ...] = get_args(ExportForm)
 _SOURCE: tuple[ExportForm, ...] = ("python", "cpp")
 _COMPILED: tuple[ExportForm, ...] = ("object", "offload")
 _OTHER_TAILS = "`hltune compare --schedule FILE` tries it with tail strategies that stay inside, and keeps what works."
-_FULL = "No space left on device"
 _PATIENT_S, _SOON_S = 60.0, 5.0
 """Limits on finding out how to write source, where somebody waits for that alone, and at the end of a tuning."""
 
@@ -165,6 +164,7 @@ def _chosen(
     progress.note(f"the schedule was found for this machine; give --schedule FILE for one found for {target}")
     if here.spec.content_hash != subject.spec.content_hash:
         progress.note(f"{subject.spec.name} is another algorithm for {target} than for this machine")
+        choice = choice._replace(cost=None)
     return subject, choice
 
 
@@ -179,7 +179,7 @@ def _output_sizes(
     try:
         with Worker(environment=measure.environment) as worker:
             return worker.run(OutputSizesJob(task=task, options=measure))
-    except JobFailed as failed:
+    except (JobFailed, Refused) as failed:
         progress.note(f"{subject.spec.name}: which sizes its outputs may have is not known. {failed}")
         return None
 
@@ -250,7 +250,7 @@ def _for_people(subject: Subject, schedule: Schedule, limit_s: float) -> Readabl
     try:
         with Worker(environment=COMPILE_ENVIRONMENT) as worker:
             return worker.run(job)
-    except JobFailed:
+    except (JobFailed, Refused):
         return Readable(schedule=schedule, loops={})
 
 
@@ -346,12 +346,12 @@ def _compile(forms: Sequence[ExportForm], job: CompileJob) -> list[Path]:
             jobs.append(replace(job, target=offload_target(target), function_name=name, offload=True))
         try:
             return [path for each in jobs for path in worker.run(each)]
-        except JobFailed as failed:
-            if _FULL not in f"{failed.failure.message}{failed.failure.log}":
+        except Refused as refused:
+            if NO_ROOM not in (refused.found or ""):
                 raise
             raise InputError(
                 "cannot write here",
                 where=str(job.directory),
-                found=_FULL,
+                found=refused.found,
                 todo="make room on this disk and for temporary files (TMPDIR), or give another -o",
             ) from None

@@ -65,12 +65,17 @@ def drop_refuted(
     wrong = ((schedule, each) for schedule, each in measured if isinstance(each, Failure) and each.is_wrong)
     refuted = {repair_of(each) or schedule: each for schedule, each in wrong}
     for schedule, failure in refuted.items():
+        try:
+            if measure.usual_tolerances:
+                names, so = workspace.drop(schedule, spec, machine), "is off the record"
+            else:
+                names, so = workspace.doubt(schedule, spec, machine), "stays on record for the usual tolerances only"
+        except (InputError, OSError) as error:  # a disk that is full or read-only takes no comparison away
+            progress.note(f"{spec.name}: that a schedule is wrong could not be noted. {error}")
+            continue
         if measure.usual_tolerances:
-            names, so = workspace.drop(schedule, spec, machine), "is off the record"
-            with contextlib.suppress(InputError):  # a full disk takes no comparison away
+            with contextlib.suppress(InputError):  # what is off the record is so, whether or not tuning hears of it
                 add_line(workspace.refuted(spec, machine), Refuted.of(schedule, failure))
-        else:
-            names, so = workspace.doubt(schedule, spec, machine), "stays on record for the usual tolerances only"
         if names:
             known = " and ".join(sorted(names))
             progress.note(f"{spec.name}: {known} was verified before, is wrong now, and {so}. {failure}")

@@ -24,14 +24,13 @@ from hltune.machine.task import COMPILE, RUN, RUN_SMOOTH, SMOOTH, Task
 from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance
 from hltune.pipeline.images import Array
 from hltune.pipeline.operations import rounded_outputs, takes_signs
-from hltune.pipeline.target import HOST
+from hltune.pipeline.target import HOST, running_target
 from hltune.runtime.files import check_writable, write_bytes
 from hltune.runtime.worker import Worker
 from hltune.schedule.script import BY_RULE, Allowed, GivenUp, Setting, Tolerances, pipeline_files, to_script
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, JobFailed
 from hltune.values.limits import given_up_s
-from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec, ScalarArgument
 from hltune.workspace.records import Workspace
 
@@ -115,7 +114,7 @@ def write_example(
     """
     spec = example.spec
     images = _images(spec, inputs)
-    setting = replace(_setting(spec, example.machine, inputs, tolerances), files=images.keys())
+    setting = replace(_setting(example, spec, inputs, tolerances), files=images.keys())
     if failure is not None:
         setting = replace(setting, failure=str(failure), given_up=given_up(failure))
     about = f"{spec.name}, schedule {example.schedule_hash[:ID_DIGITS]}"
@@ -162,10 +161,11 @@ def _file_name(image: str) -> str:
     return f"{image}.npy"
 
 
-def _setting(spec: PipelineSpec, machine: MachineId, inputs: Inputs, tolerances: Tolerances) -> Setting:
+def _setting(example: Example, spec: PipelineSpec, inputs: Inputs, tolerances: Tolerances) -> Setting:
+    machine = example.machine
     integers = {each.dtype for each in spec.buffers() if "int" in each.dtype}
     return Setting(
-        target=machine.target,
+        target=running_target(machine.target) if runs_here(example) else machine.target,
         halide=machine.halide,
         environment=MeasureOptions(threads=machine.threads).environment,
         seed=inputs.seed,

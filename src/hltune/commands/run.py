@@ -8,7 +8,7 @@ from hltune.commands.export import Exported
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
-from hltune.machine.run_image import RunImageJob, check_format
+from hltune.machine.run_image import RunImageJob, check_format, image_part
 from hltune.runtime.files import check_file
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
@@ -55,17 +55,23 @@ def run(
     name, directives, *_ = choose_one(subject, schedule, workspace, identify(subject.target, measure), progress)
     progress.phase(f"compiling and running {subject.spec.name}")
     files = _files(subject, outputs)
+    parts = tuple(image_part(path) for path in files if path)
     job = RunImageJob(
         spec=subject.spec,
         schedule=directives,
         target=subject.target.name,
         inputs=inputs,
         outputs=files,
+        parts=parts,
         output_sizes=output_sizes,
         options=measure,
     )
-    with Worker(environment=measure.environment) as worker:
-        sizes = worker.run(job)
+    try:
+        with Worker(environment=measure.environment) as worker:
+            sizes = worker.run(job)
+    finally:
+        for part in parts:  # of a process that was killed
+            part.unlink(missing_ok=True)
     return Ran(pipeline=subject.spec.name, schedule=name, files=tuple(filter(None, files)), sizes=sizes)
 
 

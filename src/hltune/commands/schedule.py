@@ -33,6 +33,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.reasons import limits_to_raise
+from hltune.values.unit import Unit
 from hltune.workspace.default_weights import default_ranker, with_default_weights
 from hltune.workspace.records import Record, Workspace
 from hltune.workspace.searches import Searches
@@ -52,6 +53,7 @@ class Scheduled:
         rung: what it was asked for, such as ``beam 8, 2 passes``.
         candidate: the schedule and where it came from.
         cost: None if it was not measured; else the output was verified.
+        unit: what people see its costs in, measured or predicted.
         runnable: whether the target's code runs on this machine.
         tried: all rungs of the search, in the order in which they ended.
         predicted: what a pre-trained ranker says that it costs; None without one.
@@ -65,6 +67,7 @@ class Scheduled:
     rung: str
     candidate: Candidate
     cost: Cost | None
+    unit: Unit
     runnable: bool
     tried: tuple[Tried, ...]
     predicted: Prediction | None = None
@@ -111,7 +114,7 @@ def schedule(
     Raises:
         InputError: what was given cannot be used, or a directory cannot be written to.
         HltuneError: no search found a schedule that works.
-        KeyboardInterrupt: somebody interrupted; what was measured until then is kept and written.
+        KeyboardInterrupt: somebody interrupted; what was measured until then, or until an error, is kept and written.
     """
     for folder in {workspace.root, directory or workspace.root}:
         check_writable(folder)
@@ -146,6 +149,7 @@ def schedule(
             rung=found.step.rung.label,
             candidate=candidate,
             cost=cost,
+            unit=identity.unit,
             runnable=subject.target.machine is not None,
             tried=tuple(tried),
             predicted=found.predicted,
@@ -180,10 +184,11 @@ def schedule(
             attempt.ranked = _ranked(attempt, ranker, search, measure.threads)
         try:
             found = _winner(attempt, search, quick)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, HltuneError):
             if (best := attempt.best()) is not None and best.cost is not None:
-                files = ", ".join(map(str, keep(best, attempt.tried).files))
-                progress.note(f"interrupted: the best schedule so far, {best.step.rung.title}, is kept in {files}")
+                with contextlib.suppress(HltuneError):  # a full disk, which may be what has ended it
+                    files = ", ".join(map(str, keep(best, attempt.tried).files))
+                    progress.note(f"ended early: the best schedule so far, {best.step.rung.title}, is kept in {files}")
             raise
         finally:
             drop_refuted(attempt.measured(), subject.spec, identity, measure, workspace, progress)

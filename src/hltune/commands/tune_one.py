@@ -7,7 +7,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -115,11 +115,12 @@ class Tuned:
 
 
 class Settled(NamedTuple):
-    """A pipeline with its expected outputs, and how its machine is known with what the user has given for it."""
+    """A pipeline with its expected outputs, what its machine is known as with what is given, and how long that took."""
 
     subject: Subject
     session: Session
     machine: MachineId
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,13 +158,14 @@ class Call:
 
     def settle(self, subject: Subject, machine: Machine, pool: SearchPool, stack: contextlib.ExitStack) -> Settled:
         """Computes expected outputs, in a session that the stack will close, and searches meanwhile."""
+        began_s = time.monotonic()
         self.progress.phase(f"{subject.spec.name}: expected outputs")
         given = on_given(machine.identity, subject.spec, self.inputs, self.measure)
         self.workspace.records(subject.spec, given)  # bad input is found before anything is changed or measured
         session = stack.enter_context(begin_session(machine, subject, self.inputs, self.workspace.cache))
         _search_meanwhile(session, subject, self.options, pool, self.workspace, end_s=self.end_s)
         verified_against(session, subject.spec, self.progress)
-        return Settled(subject, session, given)
+        return Settled(subject, session, given, time.monotonic() - began_s)
 
     def begin(self, run: Run, *, waiting: int) -> None:
         """Measures what is known of a pipeline.
@@ -178,7 +180,7 @@ class Call:
         run.measured = len(known)
         run.failures += [each for each in known if isinstance(each, Failure)]
         run.repaired = count_repaired(known)
-        run.seconds = time.monotonic() - now_s
+        run.seconds += time.monotonic() - now_s
 
     def _note(self, settled: Settled) -> None:
         """Notes the command, where somebody typed one, before anything is measured by it."""
@@ -190,7 +192,7 @@ class Call:
 
     def open(self, settled: Settled, store: Store, pool: SearchPool) -> Run:
         """A pipeline before anything of it is measured, with what earlier runs have left."""
-        subject, session, machine = settled
+        subject, session, machine, seconds = settled
         spec, options = subject.spec, self.options
         lineage = Lineage(self.workspace.weights(spec, machine))
         parent = None if options.fresh else lineage.parent()
@@ -223,7 +225,7 @@ class Call:
             kept=keeps,
         )
         earlier = store.round_costs(spec.content_hash, machine.key) if keeps is None else ()
-        return Run(tuner=tuner, session=session, machine=machine, lineage=lineage, earlier=earlier)
+        return Run(tuner=tuner, session=session, machine=machine, lineage=lineage, earlier=earlier, seconds=seconds)
 
     def finish(self, run: Run, store: Store, *, end_s: float) -> Tuned:
         """The final comparison of a pipeline, which should end at this time, and what is kept and written of it."""
@@ -243,7 +245,7 @@ class Call:
             subject=subject,
             machine=run.machine,
             rounds=tuple(run.rounds),
-            finals=finals.knowing_twins(_twins(finals, tuner)),
+            finals=replace(finals, same_program=_twins(finals, tuner)),
             measured=run.measured,
             failed=len(run.failures),
             reasons=reasons(run.failures),

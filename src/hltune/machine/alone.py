@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import platform
 import tempfile
@@ -33,8 +34,10 @@ def alone(name: str | None = None) -> Generator[bool]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             yield False
+        except OSError as error:  # a file system without locks: nobody can tell, but of a file that is not ours to lock
+            yield error.errno != errno.EBADF
         else:
             yield True
 
@@ -45,9 +48,12 @@ def lock_path(name: str) -> Path:
 
 
 def _lock_file(path: Path) -> IO[str]:
-    """The file, which any user may have made: opened for reading, which is enough for locks."""
+    """The file, which any user may have made: if only for reading, that is enough for locks, but for those of NFS."""
     with contextlib.suppress(FileNotFoundError):
-        return path.open()
+        try:
+            return path.open("r+")
+        except PermissionError:
+            return path.open()
     file = path.open("a")
     path.chmod(0o644)
     return file

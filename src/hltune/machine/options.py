@@ -54,7 +54,7 @@ class MeasureOptions:
     """
 
     threads: int
-    turns: int = 5
+    turns: int = 6
     long_turns: int | None = None
     turn_s: float = 0.1
     short_turns: int = 3

@@ -1,6 +1,7 @@
 """The expected outputs of a pipeline, computed on this computer, whatever machine the candidates run on."""
 
 import contextlib
+import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,6 +48,8 @@ ANY_TWO = References()
 """Whatever schedules agree."""
 _SMOOTH, _SIGNED = "smooth inputs", "signed smooth inputs"
 """Names of folders."""
+_BOUND = re.compile(r"Bounds given for (\S+) in (\S+)")
+"""Halide of a `Func::bound` that a schedule does not keep."""
 _MOST_GROWTHS = 4
 """How often inputs grow to what is read: a pipeline may read further the larger its inputs are, without end."""
 
@@ -301,9 +304,7 @@ def _nothing_runs(name: str, outcome: Undecided) -> HltuneError:
             "the pipeline cannot run on these inputs, whatever its schedule",
             where=name,
             found=said[0],
-            todo="check that the estimates of inputs and outputs agree with what the pipeline reads"
-            if is_about_sizes(said[0])
-            else "give other images or scalars with -i, or other parameters of the file with -p",
+            todo=_advice_on_inputs(said[0]),
         )
     if all(each.stage == "run" and each.kind == "crash" for each in failures):
         return InputError(
@@ -321,6 +322,17 @@ def _nothing_runs(name: str, outcome: Undecided) -> HltuneError:
         found=found,
         todo=_advice(failures),
     )
+
+
+def _advice_on_inputs(said: str) -> str:
+    if (bound := _BOUND.search(said)) is not None:
+        return (
+            f"the bound of {bound[1]} in {bound[2]} is part of the algorithm, and every schedule has to keep it: one "
+            "that fits the tiles of your own schedule alone belongs behind `if not using_autoscheduler()`"
+        )
+    if is_about_sizes(said):
+        return "check that the estimates of inputs and outputs agree with what the pipeline reads"
+    return "give other images or scalars with -i, or other parameters of the file with -p"
 
 
 def _advice(failures: list[Failure]) -> str:

@@ -1,6 +1,6 @@
 """Runs a schedule once on real images of any size: a job for a worker."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class RunImageJob:
     Attributes:
         outputs: a file per output, in order, None for what is not written; ``.npy``, or an image format for what fits
             into one.
+        parts: where each of those that are written is until all are whole; who calls removes what is left of them.
         output_sizes: extents by output, for those that do not follow from the images.
     """
 
@@ -35,12 +36,14 @@ class RunImageJob:
     target: str
     inputs: Inputs
     outputs: tuple[Path | None, ...]
+    parts: tuple[Path, ...]
     output_sizes: tuple[tuple[str, tuple[int, ...]], ...]
     options: MeasureOptions
 
     def run(self, process: Process) -> tuple[str, ...]:
         """Runs in the worker; returns the sizes of the outputs."""
-        process.enter(INPUTS, timeout_s=120)
+        files = (path for _, path in self.inputs.images if path.is_file())
+        process.enter(INPUTS, timeout_s=_limit_s(path.stat().st_size for path in files))
         images = self._images()
         sizes = {name: tuple(reversed(array.shape)) for name, array in images.items()}
         sized = resized(self.spec, sizes, dict(self.output_sizes))
@@ -72,10 +75,10 @@ class RunImageJob:
                 found=f"{found}. {compiled.message}",
                 todo="schedule for it: hltune schedule ... --example IMAGE, then run with the same --example",
             )
-        process.enter("write", timeout_s=120)
-        wanted = [(path, array) for path, array in zip(self.outputs, compiled.outputs, strict=True) if path]
-        write_all([path for path, _ in wanted], [array for _, array in wanted])
-        return tuple(size_text(array.shape) for _, array in wanted)
+        process.enter("write", timeout_s=_limit_s(array.nbytes for array in compiled.outputs))
+        wanted = [array for path, array in zip(self.outputs, compiled.outputs, strict=True) if path]
+        write_all([path for path in self.outputs if path], wanted, self.parts)
+        return tuple(size_text(array.shape) for array in wanted)
 
     def _attempt(
         self, process: Process, sized: PipelineSpec, schedule: Schedule, arrays: tuple[Array | float, ...]
@@ -114,6 +117,12 @@ class RunImageJob:
         return {a.name: read_image(assigned[a.name], a) for a in self.spec.buffers()}
 
 
+def _limit_s(sizes: Iterable[int]) -> float:
+    """How long reading or writing files of so many bytes may take."""
+    return max(_LEAST_FILE_S, sum(sizes) / _SLOWEST_BYTES_PER_S)
+
+
+_LEAST_FILE_S, _SLOWEST_BYTES_PER_S = 120.0, 2e6
 _GREY = ("bool", "uint8")
 _HELD = {
     ".png": ((*_GREY, "uint16"), (2, 3, 4)),
@@ -139,9 +148,17 @@ def check_format(path: Path) -> None:
         raise InputError("unknown image format", where=str(path), expected=", ".join(_FORMATS), found=repr(path.suffix))
 
 
-def write_all(paths: Sequence[Path], arrays: Sequence[Array]) -> None:
-    """Writes all outputs, or none if a format cannot hold one or a file cannot be written."""
-    parts = [path.with_name(part_of(path).name + path.suffix) for path in paths]  # by which its format is known
+def image_part(path: Path) -> Path:
+    """As `part_of`, with the suffix by which the format is known."""
+    return path.with_name(part_of(path).name + path.suffix)
+
+
+def write_all(paths: Sequence[Path], arrays: Sequence[Array], parts: Sequence[Path]) -> None:
+    """Writes all outputs, or none if a format cannot hold one or a file cannot be written.
+
+    Args:
+        parts: where they are until all are whole, see `image_part`.
+    """
     try:
         for path, part, array in zip(paths, parts, arrays, strict=True):
             _write(path, part, array)

@@ -17,6 +17,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.verify import verify
 from hltune.pipeline.jit_handlers import on_one_thread
 from hltune.pipeline.layout import Stored, layout_of, stored
+from hltune.pipeline.target import running_target
 from hltune.runtime.worker import Process, waited_s
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
@@ -199,7 +200,7 @@ def compile_code(process: Process, task: Task, options: MeasureOptions) -> Code:
     began_s = time.perf_counter() - waited_s()
     ready = scheduled(task.spec, task.schedule)
     built = ready.built
-    function = built.pipeline.compile_to_callable(built.arguments, hl.Target(task.target))
+    function = built.pipeline.compile_to_callable(built.arguments, hl.Target(running_target(task.target)))
     return Code(function, ready.called_otherwise, time.perf_counter() - waited_s() - began_s)
 
 
@@ -214,7 +215,8 @@ def compile_idle(process: Process, compiled: Compiled) -> Compiled:
     if key not in process.state:
         built = build(task.spec)
         outputs = [_idle(each) for each in built.pipeline.outputs()]
-        process.state[key] = hl.Pipeline(outputs).compile_to_callable(built.arguments, hl.Target(task.target))
+        target = hl.Target(running_target(task.target))
+        process.state[key] = hl.Pipeline(outputs).compile_to_callable(built.arguments, target)
     return replace(compiled, code=compiled.code._replace(function=process.state[key]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import halide as hl
@@ -17,8 +17,10 @@ from hltune.values.pipeline import (
     Constraints,
     Interval,
     Number,
+    OutputImage,
     PipelineSpec,
     Promise,
+    fits,
     unless_default,
 )
 
@@ -73,12 +75,14 @@ class Algorithm:
         hlpipe: with whatever schedule it has although an autoscheduler was named; `load` takes that apart.
         own: the pipeline of this process, if the user's code made it here.
         check: compares with the pipeline of another process, if it was made there.
+        output_images: what the code promises of images of outputs, if anything.
         manual: a second build, in which no autoscheduler was named, or why that failed; None for what is no generator.
         name: what a generator is registered as; None for what is no generator.
     """
 
     hlpipe: bytes
     inputs: tuple[ImageInput | ScalarInput, ...]
+    output_images: tuple[OutputImage, ...] = ()
     own: Own | None = None
     manual: Algorithm | HltuneError | None = None
     check: Check | None = None
@@ -110,10 +114,13 @@ def _describe_scalar(parameter: hl.Parameter, dtype: str) -> ScalarInput:
     *numbers, minimum, maximum = _constants(
         [parameter.estimate(), parameter.default_value(), _value(parameter), *limits]
     )
-    if any(limit.defined() and number is None for limit, number in zip(limits, (minimum, maximum), strict=True)):
-        raise InputError(
-            f"the range of scalar {name} is no constant", expected="numbers in set_range", found="an expression"
-        )
+    for limit, number in zip(limits, (minimum, maximum), strict=True):
+        if limit.defined() and (number is None or not fits(number, dtype)):
+            raise InputError(
+                f"the range of scalar {name} is no constant of its type",
+                expected=f"numbers of type {dtype} in set_range",
+                found="an expression" if number is None else str(number),
+            )
     estimate = next((number for number in numbers if number is not None), None)
     return ScalarInput(name=name, dtype=dtype, estimate=estimate, minimum=minimum, maximum=maximum)
 
@@ -138,6 +145,21 @@ def _describe_image(parameter: hl.Parameter, dtype: str) -> ImageInput:
         promises=tuple(_promises(limits, constraints)),
         alignment=None if alignment == (parameter.type().bits() + 7) // 8 else alignment,
     )
+
+
+def describe_outputs(pipeline: hl.Pipeline) -> tuple[OutputImage, ...]:
+    """What the code promises of the images of outputs."""
+    parameters = (image.parameter() for func in pipeline.outputs() for image in func.output_buffers())
+    return promising(_describe_image(each, "") for each in parameters)
+
+
+def promising(images: Iterable[ImageInput]) -> tuple[OutputImage, ...]:
+    """Images of outputs, if anything is promised of them."""
+    found = (
+        OutputImage(name=each.name, constraints=each.constraints, promises=each.promises, alignment=each.alignment)
+        for each in images
+    )
+    return tuple(image for image in found if image != OutputImage(name=image.name))
 
 
 def _limits(parameter: hl.Parameter) -> list[tuple[hl.Expr, hl.Expr, hl.Expr]]:

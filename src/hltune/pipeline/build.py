@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from hltune.pipeline.images import Array
 from hltune.pipeline.operations import reduction_extents
-from hltune.pipeline.pitches import output_pitches
+from hltune.pipeline.pitches import output_strides, pitches_of, scalar_values, with_values
 from hltune.pipeline.prefetches import Prefetch, take_prefetches
 from hltune.pipeline.serialized import plain_name, read_pipeline
 from hltune.pipeline.serialized_schedule import free_variables_of_updates
@@ -22,6 +22,7 @@ from hltune.values.pipeline import (
     Interval,
     Number,
     OutputArgument,
+    OutputImage,
     PipelineSpec,
     ScalarArgument,
 )
@@ -75,6 +76,7 @@ def build(spec: PipelineSpec, base: str | None = None) -> Built:
         _set_estimate(parameter, argument)
     for argument in spec.buffers():
         _keep_promises(argument, parameters)
+    constrain_outputs(parameters, spec.output_images if base is None else spec.manual_images)
     pipeline = hl.deserialize_pipeline(hlpipe, parameters)
     for func, output in zip(pipeline.outputs(), spec.outputs, strict=True):
         func.set_estimates([hl.Range(minimum, extent) for minimum, extent in output.estimate])
@@ -161,7 +163,7 @@ def _unused_parameter(argument: BufferArgument | ScalarArgument) -> hl.Parameter
     return hl.Param(halide_type(argument.dtype), argument.name).parameter()
 
 
-def _constrain(parameter: hl.Parameter, argument: BufferArgument | ScalarArgument) -> None:
+def _constrain(parameter: hl.Parameter, argument: BufferArgument | ScalarArgument | OutputImage) -> None:
     """What the user's code promises; the serialized pipeline does not keep it for inputs."""
     if isinstance(argument, ScalarArgument):
         if argument.minimum is not None:
@@ -181,7 +183,21 @@ def _constrain(parameter: hl.Parameter, argument: BufferArgument | ScalarArgumen
         )
 
 
-def _keep_promises(argument: BufferArgument, parameters: dict[str, hl.Parameter]) -> None:
+def lost_images(images: Sequence[OutputImage], hlpipe: bytes) -> tuple[OutputImage, ...]:
+    """Of these, the ones that a serialized pipeline names, so that Halide forgets what is promised when it reads it."""
+    named = hl.deserialize_parameters(hlpipe)
+    return tuple(image for image in images if image.name in named)
+
+
+def constrain_outputs(parameters: dict[str, hl.Parameter], images: Sequence[OutputImage]) -> None:
+    """The same of outputs that a serialized pipeline takes for inputs."""
+    for image in images:
+        _constrain(parameters[image.name], image)
+    for image in images:
+        _keep_promises(image, parameters)
+
+
+def _keep_promises(argument: BufferArgument | OutputImage, parameters: dict[str, hl.Parameter]) -> None:
     """The constraints that are expressions; these may name other inputs, hence after all of them are there."""
     parameter = parameters[argument.name]
     for promise in argument.promises:
@@ -255,8 +271,9 @@ def spec_of(
     hlpipe: bytes,
     inputs: Sequence[BufferArgument | ScalarArgument],
     output_estimates: Sequence[tuple[Interval, ...]],
+    images: tuple[OutputImage, ...] = (),
 ) -> PipelineSpec:
-    """Completes a spec with what the serialized pipeline itself tells.
+    """Completes a spec with what the serialized pipeline itself tells, and what is promised of images of outputs.
 
     Raises:
         InputError: the schedulers' text could mean either of two Funcs or loops.
@@ -264,23 +281,26 @@ def spec_of(
     pipeline = hl.deserialize_pipeline(hlpipe, hl.deserialize_parameters(hlpipe))
     everything = all_funcs(pipeline)
     _check_distinct([func.name() for func in everything], what="Funcs", where=name)
-    serialized, pitches = read_pipeline(hlpipe, where=name).outputs, output_pitches(hlpipe, where=name)
+    serialized = read_pipeline(hlpipe, where=name, images=images).outputs
+    strides, scalars = output_strides(hlpipe, where=name, images=images), scalar_values(inputs)
     outputs = tuple(
         OutputArgument(
             name=plain_name(func.name()),
             dtypes=tuple(dtype_name(kind, where=f"output {func.name()}") for kind in func.types()),
             estimate=estimate,
-            constraints=found.constraints,
+            constraints=with_values(found.constraints, promised, scalars),
             alignment=found.alignment,
-            pitches=promised,
+            pitches=pitches_of(promised),
         )
         for func, estimate, found, promised in zip(
-            pipeline.outputs(), output_estimates, serialized, pitches, strict=True
+            pipeline.outputs(), output_estimates, serialized, strides, strict=True
         )
     )
     _check_images(outputs, where=name)
     funcs = _func_infos(everything, hlpipe)
-    return PipelineSpec(name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=funcs)
+    return PipelineSpec(
+        name=name, hlpipe=hlpipe, inputs=tuple(inputs), outputs=outputs, funcs=funcs, output_images=images
+    )
 
 
 def _check_images(outputs: Sequence[OutputArgument], *, where: str) -> None:

@@ -28,12 +28,12 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from hltune.pipeline.cpp_errors import rejected
+from hltune.pipeline.cpp_errors import refusal, rejected
 from hltune.pipeline.source import Source
 from hltune.runtime.files import move_into
 from hltune.runtime.halide_wheel import COMPILERS, halide_version, include_directory, library_directory, tools_directory
-from hltune.runtime.worker import Process
-from hltune.values.errors import InputError
+from hltune.runtime.worker import Process, usable_workers
+from hltune.values.errors import InputError, Refused
 
 _BUILD_S = 300.0
 _FLAGS = ("-std=c++17", "-fno-rtti", "-pthread")
@@ -166,7 +166,7 @@ class _Build:
         made = self._directory / self._driver.name
         if not self._driver.exists():
             commands.append(_compile_command(self._compiler, _DRIVER, made, ()))
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(usable_workers()) as pool:
             list(pool.map(partial(_call, self._source, self._directory), commands))
         if made.exists():
             move_into(self._driver.parent, (made,))
@@ -231,6 +231,8 @@ def _call(source: Source, directory: Path, command: list[str]) -> None:
     """Runs a compiler, whose own temporary files go into the folder, too."""
     environment = {**os.environ, "LC_ALL": "C", "TMPDIR": str(directory)}
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment, check=False)
+    if result.returncode != 0 and (reason := refusal(result.stderr)) is not None:
+        raise Refused.by_system(reason)
     if result.returncode != 0:
         raise rejected(source, result.stderr, f"{Path(command[0]).name} {' '.join((*_FLAGS, *source.cxxflags))}")
 

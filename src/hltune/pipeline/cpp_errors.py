@@ -7,11 +7,13 @@ from pathlib import Path
 
 from hltune.pipeline.source import CPP_SUFFIXES, Source
 from hltune.runtime.halide_wheel import halide_version
-from hltune.values.errors import InputError
+from hltune.values.errors import NO_ROOM, InputError
 
 _SHOWN_ERRORS = 3
 _REGISTERS = re.compile(r"\bHALIDE_REGISTER_GENERATOR|\bRegisterGenerator\b")
 _MAIN = re.compile(r"^\s*(?:auto|int|extern\s.*)\s+main\s*\(", re.MULTILINE)
+_KILLED = re.compile(r"fatal error: Killed signal terminated program|unable to execute command: Killed")
+"""What GCC and Clang say where memory has run out."""
 _FOLDERS = ("", "*/", "*/*/", "../", "../*/")
 """Where a header may lie, from the folder of the source."""
 
@@ -26,6 +28,11 @@ def rejected(source: Source, log: str, command: str) -> InputError:
         where="+".join(source.files),
         todo=advice or f"make it compile with {command} against halide {halide_version()}",
     )
+
+
+def refusal(log: str) -> str | None:
+    """What the system has done to a compiler, which says nothing of the file; None if it was nothing."""
+    return next((line for line in log.splitlines() if NO_ROOM in line or _KILLED.search(line)), None)
 
 
 def is_program(source: Source) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import halide as hl
 
-from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput
+from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput, promising
 from hltune.pipeline.build import dtype_name
 from hltune.pipeline.cpp_build import build_program, driver_environment
 from hltune.pipeline.cpp_check import check_same, digest, once
@@ -26,9 +26,19 @@ from hltune.pipeline.embedded import store_densely
 from hltune.pipeline.parameters import choose_entry, no_such_parameter
 from hltune.pipeline.prefetches import take_prefetches
 from hltune.pipeline.source import Source
+from hltune.runtime.rlimits import limit
 from hltune.runtime.worker import Process, physical_memory_bytes
 from hltune.values.errors import InputError, did_you_mean
-from hltune.values.pipeline import LIMITS, Constraint, Interval, Number, PipelineSpec, Promise, unless_default
+from hltune.values.pipeline import (
+    LIMITS,
+    Constraint,
+    Interval,
+    Number,
+    OutputImage,
+    PipelineSpec,
+    Promise,
+    unless_default,
+)
 
 _RUN_S = 300.0
 _CHECK_S = 60.0
@@ -114,7 +124,7 @@ class _Program:
         inputs = tuple(map(_input, fields["inputs"]))
         scalars = [argument.name for argument in inputs if isinstance(argument, ScalarInput)]
         _check_keys(fields["others"], [*fields["parameters"], *scalars])
-        return Algorithm(hlpipe=data, inputs=inputs)
+        return Algorithm(hlpipe=data, inputs=inputs, output_images=_output_images(fields["outputs"]))
 
     def compare(self, hlpipe: Path, name: str, sizes: Path, rooted: str) -> dict[str, Any]:
         """What the driver says of the pipeline of its process and the serialized one."""
@@ -205,7 +215,7 @@ def _memory_bytes() -> int:
 
 
 def _limit_memory() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (_memory_bytes(), resource.RLIM_INFINITY))
+    limit(resource.RLIMIT_AS, _memory_bytes())
 
 
 def _check_keys(keys: Sequence[str], names: Sequence[str]) -> None:
@@ -238,6 +248,10 @@ def _input(fields: Mapping[str, Any]) -> ImageInput | ScalarInput:
         ),
         alignment=fields["alignment"],
     )
+
+
+def _output_images(outputs: Sequence[Mapping[str, Any]]) -> tuple[OutputImage, ...]:
+    return promising(image for image in map(_input, outputs) if isinstance(image, ImageInput))
 
 
 def _limit(name: str, value: Number | str | None) -> Number | None:

@@ -6,12 +6,13 @@ one that the image had before: a filter whose output is as large as its input st
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from hltune.pipeline.algorithm import Algorithm, ImageInput, ScalarInput
 from hltune.pipeline.images import check_axes, read_array
-from hltune.pipeline.pitches import promised_pitches
+from hltune.pipeline.pitches import input_strides, pitches_of, scalar_values, with_values
 from hltune.pipeline.serialized import SerializedOutput, plain_name
 from hltune.pipeline.source import Examples, Source, parse_number
 from hltune.values.errors import InputError
@@ -62,6 +63,8 @@ def complete_estimates(
         else _buffer_argument(i, _checked(i.name, images[i.name]))
         for i in algorithm.inputs
     ]
+    scalar_inputs = scalar_values(inputs)
+    inputs = [_laid_out(each, scalar_inputs) if isinstance(each, BufferArgument) else each for each in inputs]
     return inputs, [_checked(name, partial) for name, partial in results.items()]
 
 
@@ -87,8 +90,14 @@ def _buffer_argument(i: ImageInput, estimate: tuple[Interval, ...]) -> BufferArg
         constraints=i.constraints,
         promises=i.promises,
         alignment=i.alignment,
-        pitches=promised_pitches(i.promises, len(estimate)),
     )
+
+
+def _laid_out(argument: BufferArgument, scalars: Mapping[str, int]) -> BufferArgument:
+    """With the strides that are promised as expressions."""
+    strides = [input_strides(argument.promises, len(argument.estimate))]
+    constraints = with_values(argument.constraints, strides, scalars)
+    return replace(argument, constraints=constraints, pitches=pitches_of(strides))
 
 
 def _scalar_parameters(algorithm: Algorithm, source: Source) -> dict[str, tuple[Number, ...]]:

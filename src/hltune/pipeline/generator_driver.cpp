@@ -3,7 +3,8 @@
 //   PROGRAM list RESULT                                           {"generators": [NAME...]}
 //   PROGRAM stub RESULT NAME TARGET HEADER                        the header by which other generators call this one, and {}
 //   PROGRAM build RESULT HLPIPE NAME TARGET FORM [KEY VALUE]...   the pipeline in HLPIPE, and
-//       {"inputs": [INPUT...], "parameters": [NAME...], "others": [KEY...]}
+//       {"inputs": [INPUT...], "outputs": [INPUT...], "parameters": [NAME...], "others": [KEY...]}; of an output that
+//       something of the pipeline names, Halide's reader forgets what is promised
 //   PROGRAM check RESULT HLPIPE NAME TARGET FORM SIZES ROOTED [KEY VALUE]...
 //       {"different": [NUMBER...]}, of the outputs' elements in which the pipeline of this process and the one in HLPIPE differ
 //
@@ -295,14 +296,28 @@ std::vector<Halide::Parameter> inputs(const Generator &generator) {
     return found;
 }
 
+std::vector<Halide::Parameter> output_images(const Halide::Pipeline &pipeline) {
+    std::vector<Halide::Parameter> found;
+    for (const Halide::Func &output : pipeline.outputs()) {
+        for (const Halide::OutputImageParam &image : output.output_buffers()) {
+            found.push_back(image.parameter());
+        }
+    }
+    return found;
+}
+
 std::string build(const std::vector<std::string> &arguments, Parameters &parameters) {
     const Generator generator = create(arguments, 4, parameters);
-    Halide::serialize_pipeline(generator->build_pipeline(), arguments[0]);
-    std::vector<std::string> texts;
+    const Halide::Pipeline pipeline = generator->build_pipeline();
+    Halide::serialize_pipeline(pipeline, arguments[0]);
+    std::vector<std::string> texts, promised;
     for (const Halide::Parameter &parameter : inputs(generator)) {
         texts.push_back(input(parameter));
     }
-    return "{\"inputs\": " + list(texts) + parameters.fields();
+    for (const Halide::Parameter &parameter : output_images(pipeline)) {
+        promised.push_back(input(parameter));
+    }
+    return "{\"inputs\": " + list(texts) + ", \"outputs\": " + list(promised) + parameters.fields();
 }
 
 // What the two pipelines are run on.
@@ -385,17 +400,26 @@ void set_inputs(std::vector<Halide::Parameter> &inputs, const Sample &sample) {
     }
 }
 
+void copy_strides(const Halide::Parameter &from, Halide::Parameter &to) {
+    for (int d = 0; d < from.dimensions(); d++) {
+        const Halide::Expr stride = from.stride_constraint(d);
+        to.set_stride_constraint(d, integer(stride) ? stride : Halide::Expr());
+    }
+}
+
 // The deserialized pipeline, with the same inputs.
-Halide::Pipeline other(const std::string &path, const std::vector<Halide::Parameter> &inputs, const Sample &sample) {
+Halide::Pipeline other(const std::string &path, const Halide::Pipeline &own, const std::vector<Halide::Parameter> &inputs, const Sample &sample) {
     auto parameters = Halide::deserialize_parameters(path);
+    for (const Halide::Parameter &output : output_images(own)) {
+        if (const auto found = parameters.find(output.name()); found != parameters.end()) {
+            copy_strides(output, found->second);
+        }
+    }
     for (const Halide::Parameter &input : inputs) {
         const auto found = parameters.find(input.name());
         if (found != parameters.end() && input.is_buffer()) {
             found->second.set_buffer(input.buffer());
-            for (int d = 0; d < input.dimensions(); d++) {
-                const Halide::Expr stride = input.stride_constraint(d);
-                found->second.set_stride_constraint(d, integer(stride) ? stride : Halide::Expr());
-            }
+            copy_strides(input, found->second);
         } else if (found != parameters.end()) {
             found->second.set_scalar(input.type(), sample.scalars.at(input.name()));
         }
@@ -433,7 +457,7 @@ std::string check(const std::vector<std::string> &arguments, Parameters &paramet
     own.realize(Halide::Realization(expected), target);
     parameters.running = "other";
     std::ofstream(result) << "{\"error\": \"it crashes\", \"running\": \"other\"}";  // unless it goes on
-    Halide::Pipeline read = other(arguments[0], all, sample);
+    Halide::Pipeline read = other(arguments[0], own, all, sample);
     compute_root(read, rooted);
     read.realize(Halide::Realization(found), target);
     std::vector<std::string> different;

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 from hltune.pipeline.foreign import check_all_is_halide, effect_notes
 from hltune.pipeline.operations import c_functions
 from hltune.pipeline.prefetches import take_prefetches
-from hltune.pipeline.serialized import SerializedOutput, read_pipeline
+from hltune.pipeline.serialized import SerializedOutput, plain_name, read_pipeline
 from hltune.pipeline.source import Source
 from hltune.runtime.halide_wheel import halide_version
 from hltune.runtime.worker import Process
 from hltune.values.errors import HltuneError, InputError
-from hltune.values.pipeline import PipelineSpec
+from hltune.values.pipeline import OutputImage, PipelineSpec
 
 if TYPE_CHECKING:
     from hltune.pipeline.algorithm import Algorithm
@@ -54,7 +54,7 @@ class LoadJob:
             return self._load(process)
 
     def _load(self, process: Process) -> PipelineSpec:
-        from hltune.pipeline.build import spec_of
+        from hltune.pipeline.build import lost_images, spec_of
         from hltune.pipeline.estimates import complete_estimates
         from hltune.pipeline.manual import separate
 
@@ -62,19 +62,22 @@ class LoadJob:
         loaded = _stored_densely(self._algorithm(process), where)
         separated = separate(loaded, where=where)
         algorithm = replace(loaded, hlpipe=separated.hlpipe)
-        found = read_pipeline(algorithm.hlpipe, where=where)
+        images = separated.output_images
+        found = read_pipeline(algorithm.hlpipe, where=where, images=images)
         _check_different(found.outputs, where=where)
         called = c_functions(algorithm.hlpipe)
         check_all_is_halide(found, called, where=where)
         inputs, estimates = complete_estimates(algorithm, found.outputs, self.source)
-        spec = spec_of(algorithm.name or self.source.name, algorithm.hlpipe, inputs, estimates)
+        spec = spec_of(algorithm.name or self.source.name, algorithm.hlpipe, inputs, estimates, images)
         # A schedule was taken off, all but its rfactor.
         kept = None if separated.hlpipe == loaded.hlpipe else spec.rfactor_note()
-        notes = (*separated.notes, *effect_notes(found, called), *([kept] if kept else []))
-        spec = replace(spec, manual=separated.manual, notes=notes)
+        unknown = _unknown_promises(loaded.hlpipe, where) if self.source.kind == "hlpipe" else []
+        notes = (*separated.notes, *effect_notes(found, called), *([kept] if kept else []), *unknown)
+        spec = replace(spec, manual=separated.manual, manual_images=separated.manual_images, notes=notes)
         if separated.racy:  # it may differ from itself
             return spec
-        own = replace(spec, manual=loaded.hlpipe) if separated.scheduled else spec
+        theirs = lost_images(loaded.output_images, loaded.hlpipe)
+        own = replace(spec, manual=loaded.hlpipe, manual_images=theirs) if separated.scheduled else spec
         note = self._compare(process, loaded, own, scheduled=separated.scheduled)
         return replace(spec, notes=(*spec.notes, *([note] if note else [])))
 
@@ -112,6 +115,21 @@ class LoadJob:
                 return _load_hlpipe_file(self.source)
 
 
+def _unknown_promises(hlpipe: bytes, where: str) -> list[str]:
+    """What of a file that Halide wrote nobody can know."""
+    import halide as hl
+
+    named, outputs = hl.deserialize_parameters(hlpipe), read_pipeline(hlpipe, where=where).outputs
+    lost = [plain_name(output.name) for output in outputs if any(image in named for image in output.images)]
+    if not lost:
+        return []
+    return [
+        f"what the pipeline promises of the images of {', '.join(lost)} may not be in the file, for Halide leaves "
+        "strides, bounds and alignment out where an expression names them: name the source instead if they are "
+        "other than Halide's defaults"
+    ]
+
+
 def _check_different(outputs: Sequence[SerializedOutput], *, where: str) -> None:
     """Raises an `InputError` for a Func that is an output more than once."""
     name, count = Counter(output.name for output in outputs).most_common(1)[0]
@@ -140,7 +158,7 @@ def _load_hlpipe_file(source: Source) -> Algorithm:
     from hltune.pipeline.algorithm import Algorithm, describe_input
 
     data = Path(source.location).read_bytes()
-    read_pipeline(data, where=source.location)  # Halide does not check, and a damaged file can crash it
+    found = read_pipeline(data, where=source.location)  # Halide does not check, and a damaged file can crash it
     try:
         parameters = hl.deserialize_parameters(data)
         readable = take_prefetches(data, where=source.location).data
@@ -156,4 +174,15 @@ def _load_hlpipe_file(source: Source) -> Algorithm:
                 expected=", ".join(sorted(scalars)) or "none: this pipeline has no scalar inputs",
                 todo="set other parameters where the file is made",
             )
-    return Algorithm(hlpipe=data, inputs=tuple(describe_input(parameters[argument.name]) for argument in arguments))
+    # What a self-naming promise has left of these: Halide's reader takes the nameless ones for inputs.
+    kept = (
+        OutputImage(name=image, constraints=output.constraints, alignment=output.alignment)
+        for output in found.outputs
+        for image in output.images
+        if image in parameters
+    )
+    return Algorithm(
+        hlpipe=data,
+        inputs=tuple(describe_input(parameters[argument.name]) for argument in arguments),
+        output_images=tuple(image for image in kept if image != OutputImage(name=image.name)),
+    )

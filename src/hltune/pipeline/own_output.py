@@ -27,6 +27,7 @@ from hltune.pipeline.images import Array, pieces
 from hltune.pipeline.jit_handlers import filled_buffers
 from hltune.pipeline.layout import layout_of, middle, stored
 from hltune.pipeline.operations import has_undefined
+from hltune.runtime.rlimits import limit
 from hltune.runtime.worker.child import die_with_parent
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, OutputArgument, PipelineSpec, ScalarArgument
@@ -222,7 +223,7 @@ def _fork(prepare: Prepare, cpu_s: int) -> Generator[tuple[Connection, BaseProce
 
 def _send(connection: Connection, prepare: Prepare, cpu_s: int, parent: int) -> None:
     die_with_parent(parent)
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    limit(resource.RLIMIT_CPU, cpu_s)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.environ["HL_NUM_THREADS"] = "1"  # several would add floats in another order each time
     try:

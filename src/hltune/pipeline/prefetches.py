@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from hltune.pipeline.flatbuffer import Editor, Table
 from hltune.pipeline.serialized import read_root
-from hltune.pipeline.serialized_schedule import constant, definitions
+from hltune.pipeline.serialized_schedule import constant, definitions, with_specializations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def take_prefetches(data: bytes, *, where: str) -> Taken:
     taken, lost = list[Prefetch](), list[str]()
     for func in root.tables(0):
         for number, pure_or_update in enumerate(definitions(func)):
-            for definition in _with_specializations(pure_or_update):
+            for definition in with_specializations(pure_or_update):
                 schedule = definition.table(7)
                 found = [] if schedule is None else list(schedule.tables(3))
                 if schedule is None or not {each.text(6) for each in found} - known - {""}:
@@ -87,11 +87,3 @@ def _calls(func: str, update: int | None, found: Sequence[Table]) -> Iterator[Pr
                 offset=offset,
                 strategy=int(each.number(5, "<B")),
             )
-
-
-def _with_specializations(definition: Table) -> Iterator[Table]:
-    yield definition
-    for specialization in definition.tables(8):
-        inner = specialization.table(2)
-        if inner is not None:
-            yield from _with_specializations(inner)

@@ -22,7 +22,7 @@ from typing import Any, Union, cast, get_args, get_origin
 import halide as hl
 from halide import _generator_helpers as helpers
 
-from hltune.pipeline.algorithm import Algorithm, describe_input, inputs_of_constraints
+from hltune.pipeline.algorithm import Algorithm, describe_input, describe_outputs, inputs_of_constraints
 from hltune.pipeline.own_output import Own
 from hltune.pipeline.parameters import choose_entry, convert_parameters
 from hltune.pipeline.second_build import second_build
@@ -91,8 +91,12 @@ def load_module_function(source: Source) -> Algorithm:
 
 
 def _algorithm(pipeline: hl.Pipeline, inputs: list[hl.Parameter]) -> Algorithm:
-    hlpipe = hl.serialize_pipeline(pipeline)
-    return Algorithm(hlpipe=hlpipe, inputs=tuple(map(describe_input, inputs)), own=Own(pipeline, inputs))
+    return Algorithm(
+        hlpipe=hl.serialize_pipeline(pipeline),
+        inputs=tuple(map(describe_input, inputs)),
+        output_images=describe_outputs(pipeline),
+        own=Own(pipeline, inputs),
+    )
 
 
 def _generators(module: ModuleType) -> dict[str, str]:

@@ -26,16 +26,17 @@ from dataclasses import dataclass
 
 from hltune.pipeline.flatbuffer import Table, unpack
 from hltune.values.errors import InputError
-from hltune.values.pipeline import Constraint, Constraints, Interval, unless_default
+from hltune.values.pipeline import Constraint, Constraints, Interval, OutputImage, unless_default
 
 VERSION = "18.0.1"
 """The serialization version that Halide 21 writes and reads."""
 
 _IMMEDIATES = {1: "<q", 2: "<Q", 3: "<d"}  # IntImm, UIntImm, FloatImm in the union of expressions
 
-_MOD = 11
-"""A remainder, in that union."""
+_CAST, _MOD = 5, 11
+"""A conversion and a remainder, in that union."""
 
+_DEFAULT = (Constraint(stride=1),)
 _LARGEST_ELEMENT = 8
 """Bytes; to that of an element, images are aligned anyway."""
 
@@ -50,12 +51,14 @@ class SerializedOutput:
             has no constant one.
         constraints: as in `OutputArgument`; a constraint that is no constant is None here, and kept by the file.
         alignment: as in `OutputArgument`; None if it is no more than that of an element.
+        images: names of the parameters of its images, as Halide has them.
     """
 
     name: str
     estimates: tuple[Interval | None, ...]
     constraints: Constraints = ()
     alignment: int | None = None
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +78,11 @@ class SerializedPipeline:
     dumped: tuple[str, ...] = ()
 
 
-def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
+def read_pipeline(data: bytes, *, where: str, images: Sequence[OutputImage] = ()) -> SerializedPipeline:
     """Reads a serialized pipeline.
+
+    Args:
+        images: what is promised of outputs, and not in the file.
 
     Raises:
         InputError: it is none, it is damaged, or another version of Halide wrote it.
@@ -86,6 +92,8 @@ def read_pipeline(data: bytes, *, where: str) -> SerializedPipeline:
         funcs = {func.text(0): func for func in root.tables(0)}
         constraints = {parameter.text(4): _constraints(parameter) for parameter in root.tables(5)}
         alignments = {parameter.text(4): int(parameter.number(5, "<i")) for parameter in root.tables(5)}
+        constraints |= {image.name: image.constraints for image in images}
+        alignments |= {image.name: image.alignment or 0 for image in images}
         outputs = tuple(_output(funcs[name], constraints, alignments) for name in root.texts(1))
         extern = tuple((name, func.text(12)) for name, func in funcs.items() if func.text(12))
         traced = tuple(name for name, func in funcs.items() if any(func.number(slot, "<B") for slot in (17, 18, 19)))
@@ -112,14 +120,17 @@ def read_names(data: bytes) -> tuple[str, ...]:
 
 
 def read_constants(data: bytes) -> tuple[int | float | None, ...]:
-    """The values of the first Func's pure definition; None for each that is no constant."""
+    """The values of the first Func's pure definition, before they are converted; None for each that is no constant."""
     definition = next(read_root(data, where="constants").tables(0)).table(7)
     assert definition is not None
     kinds = definition.octets(3)
-    return tuple(
-        value.number(0, _IMMEDIATES[kind]) if kind in _IMMEDIATES else None
-        for kind, value in zip(kinds, definition.tables(4), strict=True)
-    )
+    return tuple(_constant(kind, value) for kind, value in zip(kinds, definition.tables(4), strict=True))
+
+
+def _constant(kind: int, value: Table) -> int | float | None:
+    while kind == _CAST and (converted := value.table(1)) is not None:
+        kind, value = int(value.number(0, "<B")), converted
+    return value.number(0, _IMMEDIATES[kind]) if kind in _IMMEDIATES else None
 
 
 def read_root(data: bytes, *, where: str) -> Table:
@@ -145,19 +156,20 @@ def _output(func: Table, constraints: dict[str, Constraints], alignments: dict[s
     name, schedule = func.text(0), func.table(6)
     # Of several the last counts, and a bound is a promise where an estimate is a guess.
     bounds = [] if schedule is None else [*schedule.tables(5), *schedule.tables(4)]
-    found = {constraints.get(buffer, ()) for buffer in func.texts(10)} or {()}
-    if len(found) > 1:
+    images = [constraints[buffer] for buffer in func.texts(10) if buffer in constraints] or [()]
+    if len({tuple(each.stride for each in image or _DEFAULT) for image in images}) > 1:
         raise InputError(
-            f"the images of output {name} have different constraints",
-            expected="the same bounds and strides for all of a Tuple",
+            f"the images of output {name} have different strides",
+            expected="the same for all of a Tuple",
             todo="set them on each of output_buffers(), or make the output several Funcs",
         )
     alignment = max((alignments.get(buffer, 0) for buffer in func.texts(10)), default=0)
     return SerializedOutput(
         name=name,
         estimates=tuple(_interval([bound for bound in bounds if bound.text(0) == arg]) for arg in func.texts(5)),
-        constraints=found.pop(),
+        constraints=images[0],  # whose bounds are those of all: Halide takes none for the others
         alignment=alignment if alignment > _LARGEST_ELEMENT else None,
+        images=tuple(func.texts(10)),
     )
 
 

@@ -25,6 +25,7 @@ Source: Halide 21 ``src/halide_ir.fbs``, ``Serialization.cpp``.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -285,6 +286,15 @@ def _bound(table: Table) -> BoundDim:
     return BoundDim(table.text(0), constant(table, 1), constant(table, 3), aligned)
 
 
+def with_specializations(definition: Table) -> Iterator[Table]:
+    """A definition and what stands in its place under conditions."""
+    yield definition
+    for specialization in definition.tables(8):
+        inner = specialization.table(2)
+        if inner is not None:
+            yield from with_specializations(inner)
+
+
 def _stage(definition: Table) -> StagePlan:
     schedule = definition.table(7)
     assert schedule is not None, "Halide always writes it"
@@ -293,7 +303,7 @@ def _stage(definition: Table) -> StagePlan:
         "specialize": any(True for _ in definition.tables(8)),
         "prefetch": any(True for _ in schedule.tables(3)),
         "compute_with": (fuse is not None and level(fuse.table(0)) != INLINED) or any(True for _ in schedule.tables(5)),
-        ALLOWS_RACES: schedule.number(7, "<B"),
+        ALLOWS_RACES: any(own.number(7, "<B") for each in with_specializations(definition) if (own := each.table(7))),
         "atomic without a proof": schedule.number(9, "<B"),
     }
     return StagePlan(

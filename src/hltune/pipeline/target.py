@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 HOST = "host"
 """Halide's name for the computer that it runs on, and ours for the machine."""
+_LINKING = {"no_runtime", "user_context", "c_plus_plus_name_mangling"}
+"""Features that change how code is linked and called, and not what it does."""
+
+
+def running_target(name: str) -> str:
+    """The target for code that runs where it is compiled, and is linked with nothing."""
+    return "-".join(each for each in name.split("-") if each not in _LINKING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,9 @@ LEAST_TUNED = 100
 _SHARES = (8, 4, 2, 1)
 _STEPS = 1500
 _MINUTES = (0.5, 1.0, 2.0, 4.0)
+_REACHED, _BEGINNING = 0.9, 0.5
+"""Share of some minutes after which a history says what they gain, but for so many at its beginning: runs measure late,
+and end a little before their time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +45,8 @@ class Plan:
 
     Attributes:
         tuned: names of pipelines whose histories say what tuning gains.
-        tuning_curve: minutes and gain.
-        tuning_gain: gain after `minutes_each`; None if no history says.
+        tuning_curve: minutes, as far as histories reach, and gain.
+        tuning_gain: gain after `minutes_each`, or at least: after the longest time below that; None if no history says.
         learning_curve: programs and regret@1 of held-out programs; the first one is of the initial weights.
         programs: programs that fit into the time, those in the store included.
         pretraining_gain: gain with these; None if there are too few programs to say.
@@ -77,11 +80,9 @@ def plan(
     minutes_each = 60 * hours / pipelines
     minutes = sorted({*_MINUTES, minutes_each})
     tuned = _gains(reader, machine, minutes)
-    gains = (
-        {each: geometric_mean(column) for each, column in zip(minutes, zip(*tuned.values(), strict=True), strict=True)}
-        if tuned
-        else {}
-    )
+    longest = max((length for _, length, _ in tuned), default=0.0)
+    reached = [each for each in minutes if _REACHED * each - _BEGINNING <= longest]
+    gains = {each: geometric_mean([gain[each] for _, _, gain in tuned]) for each in reached if tuned}
     replay = Replay(reader, machine)
     learned, held_out = replay.programs()
     programs = len(learned) + round(3600 * hours / seconds_per_program)
@@ -95,18 +96,21 @@ def plan(
         pipelines=pipelines,
         hours=hours,
         minutes_each=minutes_each,
-        tuned=tuple(tuned),
+        tuned=tuple(name for name, _, _ in tuned),
         tuning_curve=tuple(gains.items()),
-        tuning_gain=gains.get(minutes_each),
+        tuning_gain=next((gain for each, gain in reversed(gains.items()) if each <= minutes_each), None),
         learning_curve=curve,
         programs=programs,
         pretraining_gain=_extrapolated_gain(curve, programs) if curve else None,
     )
 
 
-def _gains(reader: Reader, machine: MachineId, minutes: Sequence[float]) -> dict[str, list[float]]:
-    """By the name of each tuned pipeline, what its tuning had gained over the first beam search at these times."""
-    found: dict[str, list[float]] = {}
+def _gains(reader: Reader, machine: MachineId, minutes: Sequence[float]) -> list[tuple[str, float, dict[float, float]]]:
+    """For each tuned pipeline its name, how many minutes long, and what that had gained over the first beam search.
+
+    After more minutes than it was tuned for, what it had gained in the end: at least as much.
+    """
+    found: list[tuple[str, float, dict[float, float]]] = []
     random = {key for hashes in Replay(reader, machine).programs() for key in hashes}
     for key, name in reader.pipelines().items():
         if key in random or len(history := reader.history(key, machine.key)) < LEAST_TUNED:
@@ -115,8 +119,10 @@ def _gains(reader: Reader, machine: MachineId, minutes: Sequence[float]) -> dict
             continue
         table: NDArray[np.float64] = np.array(history)
         at_s, costs = table[:, 0], table[:, 1]
-        places = np.searchsorted(minutes_without_pauses(at_s), minutes, side="right")
-        found[name] = (beam / np.minimum.accumulate(costs)[np.maximum(0, places - 1)]).tolist()
+        after = minutes_without_pauses(at_s)
+        places = np.searchsorted(after, minutes, side="right")
+        gains = beam / np.minimum.accumulate(costs)[np.maximum(0, places - 1)]
+        found.append((name, float(after[-1]), dict(zip(minutes, gains.tolist(), strict=True))))
     return found
 
 

@@ -40,7 +40,7 @@ def scheduled(result: Scheduled) -> Document:
         "target": subject.target.name,
         "name": result.name,
         "rung": result.rung,
-        **cost(result.cost),
+        **cost(result.cost, result.unit),
         "verified": result.cost is not None,
         **verdict(None if result.manual is None else Verdict(written=result.manual, best=result.cost)),
         "repaired": is_repaired(result.cost),
@@ -50,7 +50,7 @@ def scheduled(result: Scheduled) -> Document:
         "schedule": directives(result.schedule),
         "files": [str(path) for path in result.files],
         "fallbacks": [failure(f) for f in result.failures],
-        "rungs": [_rung(tried, result.cost.unit if result.cost else MILLISECONDS) for tried in result.tried],
+        "rungs": [_rung(tried, result.unit) for tried in result.tried],
         "verification": verification(result.verification),
     }
 
@@ -157,7 +157,7 @@ def cost(value: Cost | None, unit: Unit = MILLISECONDS) -> Document:
     document: Document = {
         "cost": value.unit.from_seconds(value.value),
         "unit": value.unit.name,
-        "spread": round(value.spread, 4),
+        "spread": value.spread and round(value.spread, 4),
     }
     if value.counters is not None:
         document["counters"] = {name: count for name, count in asdict(value.counters).items() if count is not None}

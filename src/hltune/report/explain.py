@@ -61,7 +61,8 @@ def _print_remarks(console: Console, each: Document) -> None:
 def _headline(document: Document, each: Document) -> str:
     measured = "not measured: code for this target does not run here"
     if each["cost"] is not None:
-        measured = f"{count(each['cost'])} {each['unit']} (spread {each['spread']:.0%}), output verified"
+        spread = "" if each["spread"] is None else f" (spread {each['spread']:.0%})"
+        measured = f"{count(each['cost'])} {each['unit']}{spread}, output verified"
     predicted = ""
     if each["predicted_ms"] is not None and each["unit"] == MILLISECONDS.name:  # beside packets, it says nothing
         predicted = f"; {count(each['predicted_ms'])} ms by T0"
@@ -201,9 +202,9 @@ def _print_loops(console: Console, each: Document) -> None:
     table = plain_table(Column("loops", overflow="fold"), *numbers("iterations", "touches\neach time", "T0"))
     for row in each["loops"]:
         if row["share"] >= LEAST_SHOWN:
-            iterations = number(row.get("iterations"), ",.4g")
             mark = "* " if row.get("differs") else "  " if "differs" in row else ""
-            table.add_row(mark + _loop(row), iterations, size(row["touched_bytes"]), percent(row["share"]))
+            figures = count(row.get("iterations")), size(row["touched_bytes"]), percent(row["share"])
+            table.add_row(mark + _loop(row), *figures)
     print_lines(console, "", "the lowered program")
     print_table(console, table)
     if any(row.get("differs") for row in each["loops"]):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from hltune.commands.explain import Explained, Explanation, helps, measured_speedup, predicted_speedup
+from hltune.commands.explain import Explained, Explanation, measured_speedup, predicted_speedup
 from hltune.lowered.account import Account, Body, Level
 from hltune.machine.bandwidth import bound_of
 from hltune.report.against import against
@@ -71,7 +71,7 @@ def _explained(each: Explained, result: Explanation) -> Document:
         "predicted_ms": account and 1e3 * account.seconds,
         "terms_ms": account and {name: 1e3 * seconds for name, seconds in account.terms.items()},
         "profile": profile and _profile(profile, measured, result.machine.unit),
-        "failures": [failure(found) for found in (each.profile, unread) if isinstance(found, Failure)],
+        "failures": [failure(found) for found in (each.profile, each.beside, unread) if isinstance(found, Failure)],
         "funcs": _funcs(result, account, profile, measured),
         "together": [] if account is None else _together(account),
         "loops": [] if account is None else _loops(account),
@@ -307,7 +307,7 @@ def _advice(advice: Advice, each: Explained, profile: Profile | None) -> Documen
         "predicted_speedup": predicted_speedup(each, advice),
         "untried": advice.untried,
         **speedup_fields(measured),
-        "helps": sure and helps(sure),
+        "helps": sure and sure.faster,
         "repaired": is_repaired(advice.measured),
         "left_out": each.beside is not None and advice.change is not None and advice.measured is None,
         "failure": failure(advice.measured) if isinstance(advice.measured, Failure) else None,

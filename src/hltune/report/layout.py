@@ -95,7 +95,7 @@ def percent(share: float | None) -> str:
 
 def count(value: float | None) -> str:
     """A cost or another large number, to three digits or to the unit; a dash for None."""
-    return number(value, ",.3g" if value is not None and value < 1000 else ",.0f")
+    return number(value, ",.3g" if value is not None and value < 999.5 else ",.0f")
 
 
 def facts(*rows: tuple[str, ...]) -> Table:

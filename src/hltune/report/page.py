@@ -33,7 +33,7 @@ from hltune.report.pictures import draw_curve
 from hltune.runtime.files import write_bytes
 from hltune.runtime.halide_wheel import halide_version
 from hltune.samples.results import LONGEST_PAUSE_S, minutes_without_pauses
-from hltune.tuning.outlook import Outlook
+from hltune.tuning.outlook import Outlook, lasting
 from hltune.tuning.round import Round
 from hltune.values.cost import Cost, Measurement, is_repaired
 from hltune.values.errors import Failure, HltuneError
@@ -77,6 +77,8 @@ def under_way(rounds: Sequence[Round], unit: Unit, *, command: str, ended: bool 
 def _so_far(name: str, rounds: Sequence[Round], unit: Unit) -> Document:
     """A pipeline; what others take meanwhile counts as in `minutes_without_pauses`."""
     history: list[list[float | None]] = []
+    best = [each.best for each in rounds if each.pipeline == name]
+    costs = iter(lasting(best))
     elapsed_s = others_s = 0.0
     for each in rounds:
         if each.pipeline != name:
@@ -84,11 +86,10 @@ def _so_far(name: str, rounds: Sequence[Round], unit: Unit) -> Document:
             continue
         elapsed_s += each.seconds + (others_s if others_s <= LONGEST_PAUSE_S else 0.0)
         others_s = 0.0
-        if each.best is not None:
-            history.append([elapsed_s / 60, unit.from_seconds(each.best)])
+        if (cost := next(costs)) < math.inf:
+            history.append([elapsed_s / 60, unit.from_seconds(cost)])
     measured = sum(each.measured for each in rounds if each.pipeline == name)
-    outlook = outlook_text(Outlook.of([each.best for each in rounds if each.pipeline == name]))
-    said = {"history": history, "measurements": measured, "outlook": outlook}
+    said = {"history": history, "measurements": measured, "outlook": outlook_text(Outlook.of(best))}
     return {"pipeline": name, "unit": _unit(unit), **said}
 
 
@@ -102,7 +103,7 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
 
     source = files("hltune.report").joinpath("templates/report.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    shown = {"ms": count, "percent": percent, "size": size, "times": partial(number, form=".2f")}
+    shown = {"count": count, "percent": percent, "size": size, "times": partial(number, form=".2f")}
     shown |= {"number": partial(number, form=".6g"), "by_change": by_change, "together": together}
     shown |= {"outcome": outcome, "untried": untried, "headline": headline, "differing": differing}
     environment.filters.update(shown)  # pyright: ignore[reportUnknownMemberType]

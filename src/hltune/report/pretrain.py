@@ -88,8 +88,11 @@ def print_plan(console: Console, advice: Plan) -> None:
     """The advice and what it is based on."""
     grid = facts(("to schedule", f"{advice.pipelines} pipelines in {advice.hours:g} hours"))
     if advice.tuning_curve:
+        each = f"{advice.minutes_each:.3g}"
         points = ", ".join(f"{gain:.2f} after {minutes:.3g} min" for minutes, gain in advice.tuning_curve)
-        grid.add_row("tuning", f"times as fast as beam search: {points} each; seen on {', '.join(advice.tuned)}")
+        reached = advice.tuning_curve[-1][0] >= advice.minutes_each
+        short = "" if reached else f", none of which was tuned for {each} min"
+        grid.add_row("tuning", f"times as fast as beam search: {points} each; seen on {', '.join(advice.tuned)}{short}")
     else:
         grid.add_row(
             "tuning", f"cannot say: no pipeline with {LEAST_TUNED} samples was tuned on this machine; {_TUNE} does that"

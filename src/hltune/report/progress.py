@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import sys
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
@@ -14,9 +15,22 @@ from rich.text import Text
 
 from hltune.report.layout import print_lines
 from hltune.runtime.progress import Progress
+from hltune.runtime.streams import give_up
 
 _SILENT_S = 60.0
 """How long a log of rounds may say nothing while something goes on."""
+
+
+class _StandardError(Console):
+    """Where progress goes. Whoever reads it may go away, and a log's disk may be full: the work goes on."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True)
+
+    def on_broken_pipe(self) -> None:
+        """Says nothing from now on, nor does the interpreter when it ends."""
+        self.quiet = True
+        give_up(sys.stderr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +42,18 @@ class _Line:
 
     def phase(self, text: str) -> None:
         if self.status is None:
-            print_lines(self.console, text)
+            _say(self.console, text)
         else:
             self.status.update(Text(text))  # a string would be markup
 
     def note(self, text: str) -> None:
-        print_lines(self.console, f"note: {text}")
+        _say(self.console, f"note: {text}")
 
 
 @contextlib.contextmanager
 def show_progress() -> Generator[Progress]:
     """Shows progress while the context lasts."""
-    console = Console(stderr=True)
+    console = _StandardError()
     if not console.is_terminal:
         yield _Line(console)
         return
@@ -56,7 +70,7 @@ class Board:
         said_s: when the log had its last line, by the monotonic clock.
     """
 
-    console: Console = field(default_factory=lambda: Console(stderr=True))
+    console: Console = field(default_factory=_StandardError)
     status: str = ""
     live: Live | None = None
     said_s: float = field(default_factory=time.monotonic)
@@ -70,7 +84,8 @@ class Board:
 
     def __exit__(self, *_: object) -> None:
         if self.live is not None:
-            self.live.stop()
+            with _heard_or_not(self.console):
+                self.live.stop()
 
     def phase(self, text: str) -> None:
         """Becomes the status; a log, which has a line per round, has this only if it was silent for long."""
@@ -82,22 +97,36 @@ class Board:
     def note(self, text: str) -> None:
         """Stays above what moves."""
         self.said_s = time.monotonic()
-        print_lines(self.console, f"note: {text}")
+        _say(self.console, f"note: {text}")
 
     def log(self, line: str) -> None:
         """A line that only a log has."""
         if self.live is None:
             self.said_s = time.monotonic()
-            print_lines(self.console, line)
+            _say(self.console, line)
 
     def draw(self) -> None:
         """Shows the present contents, on a terminal."""
         if self.live is not None:
-            self.live.update(Group(*self.contents()), refresh=True)
+            with _heard_or_not(self.console):
+                self.live.update(Group(*self.contents()), refresh=True)
 
     def contents(self) -> Iterable[RenderableType]:
         """What moves."""
         raise NotImplementedError
+
+
+@contextlib.contextmanager
+def _heard_or_not(console: Console) -> Generator[None]:
+    try:
+        yield
+    except OSError:
+        console.on_broken_pipe()
+
+
+def _say(console: Console, line: str) -> None:
+    with _heard_or_not(console):
+        print_lines(console, line)
 
 
 def clock(seconds: float) -> str:

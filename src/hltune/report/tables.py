@@ -15,6 +15,7 @@ from hltune.report.layout import (
     facts,
     number,
     numbers,
+    percent,
     plain_table,
     print_failures,
     print_lines,
@@ -27,7 +28,6 @@ from hltune.search.ladder import titled
 from hltune.suite.benchmark import Benchmark
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Counters, Heap
-from hltune.values.unit import MILLISECONDS
 from hltune.workspace.rows import Row
 from hltune.workspace.subject import MANUAL
 
@@ -47,7 +47,7 @@ def print_benchmarks(console: Console, suite: tuple[Benchmark, ...]) -> None:
 
 def print_scheduled(console: Console, result: Scheduled) -> None:
     """Result of `hltune schedule`: the loop nest and what it costs."""
-    subject = result.subject
+    subject, unit = result.subject, result.unit
     if result.manual is not None:
         print_verdict(console, Verdict(written=result.manual, best=result.cost))
     print_lines(console, render_loop_nest(result.schedule, subject.spec))
@@ -60,11 +60,9 @@ def print_scheduled(console: Console, result: Scheduled) -> None:
     if result.candidate.search_s is not None:
         grid.add_row("search", f"{result.candidate.search_s:.2f} s")
         if result.candidate.predicted_ms is not None:
-            unit = result.cost.unit if result.cost else MILLISECONDS
             grid.add_row("predicted", f"{unit.text(result.candidate.predicted_ms / 1e3)} {unit.label}")
     if result.predicted is not None:
         seconds, factor = result.predicted.seconds, result.predicted.factor
-        unit = result.cost.unit if result.cost else MILLISECONDS
         grid.add_row("ranker", f"{unit.text(seconds)} {unit.label}, {factor:.1f} times more or less")
     grid.add_row("measured", _cost(result.cost, runnable=result.runnable))
     console.print(grid)
@@ -73,7 +71,7 @@ def print_scheduled(console: Console, result: Scheduled) -> None:
 
 
 def _print_rungs(console: Console, result: Scheduled) -> None:
-    unit = result.cost.unit if result.cost else MILLISECONDS
+    unit = result.unit
     table = plain_table(Column("search", no_wrap=True), *numbers("search/s", unit.heading), "")
     for tried in result.tried:
         found = tried.step.outcome
@@ -153,7 +151,7 @@ def _cells(cost: Cost, result: Comparison) -> tuple[str, ...]:
     if cost.counters is not None:
         return number, *_counted(cost.counters).values(), to_best
     share = "-" if result.bandwidth_bound is None else f"{result.bandwidth_bound / cost.value:.0%}"
-    return number, f"{cost.spread:.0%}", to_best, share, _heap(cost.heap), "yes"
+    return number, percent(cost.spread), to_best, share, _heap(cost.heap), "yes"
 
 
 def _heap(heap: Heap | None) -> str:
@@ -168,7 +166,8 @@ def _cost(cost: Cost | None, *, runnable: bool) -> str:
         return "no: code for this target does not run on this machine"
     text = f"{cost.unit.text(cost.value)} {cost.unit.label}"
     if cost.counters is None:
-        return f"{text} (spread {cost.spread:.0%} over {len(cost.repeats)} repeats), output verified"
+        spread = "" if cost.spread is None else f" (spread {cost.spread:.0%} over {len(cost.repeats)} repeats)"
+        return f"{text}{spread}, output verified"
     counted = ", ".join(f"{heading} {count}" for heading, count in _counted(cost.counters).items()).replace("\n", " ")
     return f"{text}; {counted}; output verified"
 

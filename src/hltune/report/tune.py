@@ -24,6 +24,7 @@ from hltune.report.layout import (
     facts,
     number,
     numbers,
+    percent,
     plain_table,
     print_failures,
     print_lines,
@@ -74,7 +75,7 @@ def print_tuned(console: Console, result: Tuned, files: Sequence[Path]) -> None:
     for row in finals.rows:
         cells = ["-"] * len(headings)
         if cost := row.cost:
-            spread = [f"{cost.spread:.0%}"] if timed else []
+            spread = [percent(cost.spread)] if timed else []
             cells = [unit.text(cost.value), *spread, f"{ratio(cost, best):.2f}"]
         table.add_row(row.name, *cells)
     print_table(console, table)
@@ -276,14 +277,14 @@ def _cells(done: Round, unit: Unit) -> tuple[str, ...]:
 def _document(result: Tuned, store: Path) -> Document:
     finals, unit = result.finals, _unit(result)
     baseline = finals.row(BASELINE)
-    stock = baseline.cost.value if baseline and baseline.cost else None
+    stock = baseline and baseline.cost
     return {
         "pipeline": result.subject.spec.name,
         "target": result.subject.target.name,
         "unit": unit.name,
         "best": {"name": finals.winner.name, **cost_document(finals.winner_cost)},
-        "baseline": {"name": BASELINE, "cost": unit.from_seconds(stock)},
-        "speedup": baseline and baseline.cost and round(ratio(baseline.cost, finals.winner_cost), 4),
+        "baseline": {"name": BASELINE, "cost": unit.from_seconds(stock and stock.value)},
+        "speedup": finals.to_baseline and round(finals.to_baseline.value, 4),
         **verdict_document(_verdict(result)),
         "verification": verification_document(result.verification),
         "to_runner_up": ratio_document(finals.to_runner_up),
@@ -365,7 +366,7 @@ def _without_runner_up(finals: Finals, unit: Unit) -> str:
         return f"{_not_known(unit)}: {'there was no time for others' if finals.left_out else 'nothing else was tried'}"
     if not any(row.cost for row in others):
         return f"{_not_known(unit)}: all others failed"
-    return _short_of_turns(finals, unit)
+    return _without_time(unit)
 
 
 def _without_baseline(finals: Finals, unit: Unit) -> str:
@@ -374,12 +375,12 @@ def _without_baseline(finals: Finals, unit: Unit) -> str:
     if row is None:
         why = "there was no time for it" if BASELINE in finals.left_out else "it took no part"
         return f"{_not_known(unit)}: {why}"
-    return _short_of_turns(finals, unit) if row.cost else f"{_not_known(unit)}: it failed"
+    return _without_time(unit) if row.cost else f"{_not_known(unit)}: it failed"
 
 
-def _short_of_turns(finals: Finals, unit: Unit) -> str:
-    """Both have costs, and no ratio."""
-    return f"{_not_known(unit)}: " + ("too few turns" if finals.compared else "there was no time for a comparison")
+def _without_time(unit: Unit) -> str:
+    """Both have costs, of different moments."""
+    return f"{_not_known(unit)}: there was no time for a comparison"
 
 
 def _not_known(unit: Unit) -> str:

@@ -81,7 +81,8 @@ def cannot_write(path: Path, error: OSError) -> InputError:
     )
 
 
-_SCRATCH, _LOCK = "hltune-scratch-", ".lock"
+SCRATCH, _LOCK = "hltune-scratch-", ".lock"
+"""With what the names of our temporary folders begin, and the file in them whose lock says that somebody uses one."""
 _RANDOM_CHARACTERS = 8
 """At the end of a temporary folder's name: others may have named theirs alike."""
 
@@ -96,7 +97,7 @@ class ScratchFolder(tempfile.TemporaryDirectory[str]):
     """
 
     def __init__(self, place: Path | None = None) -> None:
-        prefix = _SCRATCH if place is None else f".{_SCRATCH}"
+        prefix = SCRATCH if place is None else f".{SCRATCH}"
         _sweep(Path(tempfile.gettempdir()) if place is None else place, prefix)
         super().__init__(prefix=prefix, dir=place, ignore_cleanup_errors=True)
         made = Path(self.name, "made")

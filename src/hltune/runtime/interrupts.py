@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator
 from types import FrameType
 
 from hltune import INTERRUPTED
+from hltune.runtime.streams import flush
 
 
 def leave_at_once() -> None:
@@ -37,10 +38,12 @@ def importing() -> Generator[None]:
 
 
 def say_interrupted() -> None:
-    """Tells people, and scripts that asked for JSON."""
-    print("interrupted", file=sys.stderr, flush=True)
-    if "--json" in sys.argv:
-        print(f'{{"error": {{"what": "interrupted"}}, "exit_code": {INTERRUPTED}}}', flush=True)
+    """Tells people, and scripts that asked for JSON; whoever reads may have been interrupted, too, and be gone."""
+    with contextlib.suppress(OSError):
+        print("interrupted", file=sys.stderr)
+        if "--json" in sys.argv:
+            print(f'{{"error": {{"what": "interrupted"}}, "exit_code": {INTERRUPTED}}}')
+    flush()
 
 
 def _answer(handler: Callable[[int, FrameType | None], None]) -> None:

@@ -73,7 +73,7 @@ def _is_at(path: Path, file: int) -> bool:
 def _acquire(path: Path, file: int, wait_s: float, progress: Progress) -> None:
     deadline = time.monotonic() + wait_s
     waiting = False
-    while not _locked(file):
+    while not _locked(path, file):
         if time.monotonic() >= deadline:
             raise InputError(
                 "another run writes to this workspace",
@@ -87,11 +87,18 @@ def _acquire(path: Path, file: int, wait_s: float, progress: Progress) -> None:
         time.sleep(_POLL_S)
 
 
-def _locked(file: int) -> bool:
+def _locked(path: Path, file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise InputError(
+            "files here cannot be locked, and two runs could write at once",
+            where=str(path),
+            found=error.strerror,
+            todo="give a --workspace on a local disk",
+        ) from None
     return True
 
 

@@ -121,12 +121,13 @@ class Reader:
     def round_costs(self, pipeline_hash: str, machine_key: str) -> tuple[float | None, ...]:
         """Least cost after each round of tuning, of all runs; None as long as nothing works.
 
-        What has turned out wrong since does not count.
+        What has turned out wrong since does not count; a round in which nothing new was measured changes nothing.
         """
         query = f"""SELECT round, CASE WHEN schedule_id NOT IN {_REFUTED} THEN cost END {OF} ORDER BY id"""
         least: float | None = None
         costs: dict[int, float | None] = {}
         for number, cost in self._rows(query, *2 * (pipeline_hash, machine_key)):
+            costs |= dict.fromkeys(range(len(costs) + 1, number), least)
             least = min((each for each in (least, cost) if each is not None), default=None)
             if number > 0:
                 costs[number] = least

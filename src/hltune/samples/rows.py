@@ -14,7 +14,7 @@ from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
 from hltune.values.documents import convert
 from hltune.values.machine_id import MachineId
-from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, PipelineSpec, ScalarArgument
+from hltune.values.pipeline import BufferArgument, FuncInfo, OutputArgument, OutputImage, PipelineSpec, ScalarArgument
 from hltune.values.sample import Sample
 from hltune.values.unit import Unit
 
@@ -65,9 +65,9 @@ def encode_spec(spec: PipelineSpec) -> str:
          "outputs": [{"name": "out", "dtypes": ["uint8"], "estimate": [[0, 64], [0, 48]]}],
          "funcs": [{"name": "out", "args": ["x", "y"], "updates": [], "update_args": []}]}
 
-    Estimates that are infinite are "inf" and "-inf". The expressions of promises are base64. The alignment of an output
-    and pitches stand there only if the code promises them, and extents only if they are constants: bundles have their
-    names from what this was before there were such things.
+    Estimates that are infinite are "inf" and "-inf". The expressions of promises are base64. The alignment of an
+    output, pitches and the images of outputs stand there only if the code promises them, and extents only if they are
+    constants: bundles have their names from what this was before there were such things.
     """
     inputs = [
         {"kind": "buffer" if isinstance(each, BufferArgument) else "scalar", **asdict(each)} for each in spec.inputs
@@ -84,7 +84,10 @@ def encode_spec(spec: PipelineSpec) -> str:
     for func in funcs:
         if func["extents"] == ():
             del func["extents"]
-    return json.dumps({"inputs": inputs, "outputs": outputs, "funcs": funcs}, default=_base64)
+    document: dict[str, Any] = {"inputs": inputs, "outputs": outputs, "funcs": funcs}
+    if spec.output_images:
+        document["output_images"] = [asdict(image) for image in spec.output_images]
+    return json.dumps(document, default=_base64)
 
 
 def _base64(data: bytes) -> str:
@@ -104,6 +107,7 @@ def decode_spec(name: str, text: str, hlpipe: bytes) -> PipelineSpec:
         inputs=tuple(convert(each, kinds[each.pop("kind")]) for each in document["inputs"]),
         outputs=tuple(convert(each, OutputArgument) for each in document["outputs"]),
         funcs=tuple(convert(each, FuncInfo) for each in document["funcs"]),
+        output_images=tuple(convert(each, OutputImage) for each in document.get("output_images", ())),
     )
 
 

@@ -12,7 +12,16 @@ from hltune.schedule.languages import quoted
 from hltune.schedule.script_template import EXPRESSION, MAIN, PROMISE
 from hltune.schedule.source import to_python
 from hltune.values.directives import Schedule
-from hltune.values.pipeline import SETTERS, BufferArgument, Interval, Number, PipelineSpec, Promise, ScalarArgument
+from hltune.values.pipeline import (
+    SETTERS,
+    BufferArgument,
+    Interval,
+    Number,
+    OutputImage,
+    PipelineSpec,
+    Promise,
+    ScalarArgument,
+)
 
 Levels = tuple[tuple[float, tuple[int, ...]], ...]
 """Distances, with how many elements of an output may be farther off: of all, then in any slice of each axis."""
@@ -132,9 +141,10 @@ def _dimensions(layout: Layout, estimate: Sequence[Interval]) -> list[tuple[int,
 
 
 def _promises(spec: PipelineSpec) -> str:
-    """Functions that say what the pipeline's own process said of its inputs; empty for one that says nothing."""
+    """Functions that say what the pipeline's own process said of its images; empty for one that says nothing."""
     constants = chain.from_iterable(
-        (f"parameters[{quoted(each.name)}].{call}" for call in _constants(each)) for each in spec.inputs
+        (f"parameters[{quoted(each.name)}].{call}" for call in _constants(each))
+        for each in (*spec.inputs, *spec.output_images)
     )
     expressions = [
         f'parameters[{quoted(name)}].{SETTERS[promise.what]}({promise.dimension}, expression("{file}", parameters))'
@@ -147,7 +157,7 @@ def _promises(spec: PipelineSpec) -> str:
     return PROMISE.format(lines=lines) + (EXPRESSION if expressions else "")
 
 
-def _constants(argument: BufferArgument | ScalarArgument) -> Iterator[str]:
+def _constants(argument: BufferArgument | ScalarArgument | OutputImage) -> Iterator[str]:
     """The calls of `hltune.pipeline.build` without those that are Halide's default."""
     if isinstance(argument, ScalarArgument):
         for name, value in (("min", argument.minimum), ("max", argument.maximum)):
@@ -177,5 +187,6 @@ def _literal(dtype: str, value: Number) -> Number:
 
 def _expressions(spec: PipelineSpec) -> list[tuple[str, str, Promise]]:
     """The constraints that are no constants: a file for each, the input's name, and what it is."""
-    found = [(argument.name, promise) for argument in spec.buffers() for promise in argument.promises]
+    images = (*spec.buffers(), *spec.output_images)
+    found = [(image.name, promise) for image in images for promise in image.promises]
     return [(f"promise_{number}.hlpipe", name, promise) for number, (name, promise) in enumerate(found)]

@@ -268,7 +268,7 @@ if __name__ == "__main__":
 '''
 
 PROMISE = '''def promise(parameters) -> None:
-    """What the algorithm demands of its inputs, of which a serialized pipeline knows nothing."""
+    """What the algorithm demands of its images and scalars, and a serialized pipeline does not know."""
 {lines}
 
 '''

@@ -1,10 +1,11 @@
 """The end of tuning: the best candidates and all known schedules side by side, so that the fastest one wins."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hltune.machine.protocol import Session
-from hltune.machine.speedup import Speedup, speedup
+from hltune.machine.speedup import Speedup
+from hltune.machine.speedup import compared as in_turns
 from hltune.search.autoschedulers import BASELINE
 from hltune.tuning.contest import Contest
 from hltune.values.cost import Cost, Measurement
@@ -21,8 +22,6 @@ class Finals:
     Attributes:
         compared: they were measured interleaved, or are counted, which makes no difference; else costs are what is
             stored, each of a moment of its own, and who has won a comparison before comes first.
-        to_runner_up: how many times as much the second best costs; None if there is none.
-        to_baseline: how many times as much the schedule costs that Adams2019 finds without tuning; None if it failed.
         left_out: those that there was no time for, and that matter, by name.
         same_program: others of them of which Halide makes the winner's program: that their costs differ is noise.
         stays: the winner is what tuning has left before, and not the one that seems fastest: as far as can be told,
@@ -30,8 +29,6 @@ class Finals:
     """
 
     rows: tuple[Row, ...]
-    to_runner_up: Speedup | None
-    to_baseline: Speedup | None
     left_out: tuple[str, ...] = ()
     compared: bool = True
     stays: bool = False
@@ -53,14 +50,19 @@ class Finals:
         """The known schedule that has won, such as the expert's; None if tuning, or an earlier command, found it."""
         return self.winner.name if self.winner.name == self.winner.finder else None
 
-    def knowing_twins(self, names: Sequence[str]) -> "Finals":
-        """The same, when these others come to the winner's program: none of them is the runner-up."""
-        if not names:
-            return self
-        others = (row.cost for row in self.rows[1:] if row.name not in names and row.cost)
-        runner_up = next(others, None)
-        to_runner_up = runner_up and speedup(runner_up, self.winner_cost)
-        return replace(self, same_program=tuple(names), to_runner_up=to_runner_up)
+    @property
+    def to_runner_up(self) -> Speedup | None:
+        """How many times as much the second best program costs; None if there is none, or they were not compared."""
+        others = (row for row in self.rows[1:] if row.name not in self.same_program and row.cost)
+        return self._to_winner(next(others, None))
+
+    @property
+    def to_baseline(self) -> Speedup | None:
+        """How many times as much what Adams2019 finds without tuning costs; None as above, or if it failed."""
+        return self._to_winner(self.row(BASELINE))
+
+    def _to_winner(self, row: Row | None) -> Speedup | None:
+        return in_turns(row.cost, self.winner_cost) if self.compared and row and row.cost else None
 
     def row(self, name: str) -> Row | None:
         """The schedule of this name, if it took part."""
@@ -98,19 +100,9 @@ def decide(
     if not compared:
         rows.sort(key=lambda row: row.name != former)
     told(rows)
-    costs = {row.name: row.cost for row in rows if row.cost}
-    if costs.keys() <= {DEFAULT}:
+    if {row.name for row in rows if row.cost} <= {DEFAULT}:
         raise _nothing_works(rows, contest.pipeline)
-    winner, *others = costs.values()
-    baseline = costs.get(BASELINE)
-    return Finals(
-        rows=tuple(rows),
-        to_runner_up=speedup(others[0], winner) if others else None,
-        to_baseline=speedup(baseline, winner) if baseline else None,
-        left_out=contest.missed(measured),
-        compared=compared,
-        stays=rows[0] is not seem[0],
-    )
+    return Finals(rows=tuple(rows), left_out=contest.missed(measured), compared=compared, stays=rows[0] is not seem[0])
 
 
 def _measured(session: Session, contest: Contest, most: int | None) -> dict[str, Measurement]:

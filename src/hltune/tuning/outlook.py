@@ -79,7 +79,7 @@ class Outlook:
     @classmethod
     def of(cls, costs: Sequence[float | None]) -> Outlook:
         """From the least cost after each round, None as long as nothing works."""
-        count, best = len(costs), _lasting(costs)
+        count, best = len(costs), lasting(costs)
         changed = [number for number in range(1, count) if best[number] < best[number - 1]]
         idle = count - 1 - changed[-1] if changed else max(0, count - 1)
         hopeless = count >= _HOPELESS_ROUNDS and costs[-1] is None
@@ -102,8 +102,11 @@ class Outlook:
         return self.late_gain is not None and self.late_gain < _LITTLE
 
 
-def _lasting(costs: Sequence[float | None]) -> list[float]:
-    """The least costs without those that a later round has taken back: a lucky moment, or what has turned out wrong."""
+def lasting(costs: Sequence[float | None]) -> list[float]:
+    """The least costs without those that a later round has taken back: a lucky moment, or what has turned out wrong.
+
+    Infinity as long as nothing works.
+    """
     known = [math.inf if each is None else each for each in costs]
     return [*accumulate(reversed(known), max)][::-1]
 

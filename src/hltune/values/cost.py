@@ -93,9 +93,9 @@ class Cost:
         return self.unit.counted
 
     @property
-    def spread(self) -> float:
-        """How far the median repeat lies above the cost, as a share of it."""
-        return statistics.median(self.repeats) / self.value - 1
+    def spread(self) -> float | None:
+        """How far the median repeat lies above the cost, as a share of it; None of a single repeat."""
+        return statistics.median(self.repeats) / self.value - 1 if len(self.repeats) > 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

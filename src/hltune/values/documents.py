@@ -44,6 +44,8 @@ class Format:
         try:
             document = cast("dict[str, Any]", json.loads(data))
             name, version = document.pop("format"), document.pop("version")
+            if name == self.name and isinstance(version, int) and version > self.version:
+                raise self._newer(where, version)
             if name != self.name or version not in range(1, self.version + 1):
                 raise ValueError(f"format {name!r} version {version!r}")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -61,6 +63,15 @@ class Format:
             return convert(document, kind)
         except InputError as error:
             raise self.damaged(where, error.found or error.what) from None
+
+    def _newer(self, where: str, version: int) -> InputError:
+        return InputError(
+            "this file was written by a newer version of hltune",
+            where=where,
+            expected=f"{self.name} version {self.version} or less",
+            found=f"version {version}",
+            todo="use the newer hltune",
+        )
 
     def damaged(self, where: str, found: str | None) -> InputError:
         """The error of a file that is not to be trusted."""

@@ -11,6 +11,8 @@ START, INPUTS = "start", "inputs"
 """Stages before anything that is particular to a job."""
 KILLED = "was killed (SIGKILL), as the system does where memory runs out"
 """What the message of a process says that neither ended itself nor exceeded a limit of ours."""
+NO_ROOM = "No space left on device"
+"""What the system, compilers and linkers say of a full disk."""
 NO_FUNCTION = "the target has no such function"
 """What the message of a link says that fails whatever the schedule."""
 
@@ -46,6 +48,11 @@ class Failure:
     def by_chance(self) -> bool:
         """What it was to do may work when nothing else runs: it was killed, or failed before it had begun with it."""
         return self.stage in (START, INPUTS) or self.message.startswith(KILLED)
+
+    @property
+    def for_want_of_room(self) -> bool:
+        """A disk was full, which says nothing of what was to run."""
+        return NO_ROOM in self.message or NO_ROOM in self.log
 
     @property
     def lacks_function(self) -> bool:
@@ -128,6 +135,15 @@ class InputError(HltuneError):
 
 class Refused(HltuneError):
     """The system has no process or no room for what is to run: that says something of this computer alone."""
+
+    @classmethod
+    def by_system(cls, found: str) -> "Refused":
+        """The error, with what the system says."""
+        return cls(
+            "the system refuses what a process needs that searches, compiles or measures",
+            found=found,
+            todo="end other programs, or make room for temporary files (TMPDIR)",
+        )
 
 
 class NothingRuns(HltuneError):

@@ -106,7 +106,7 @@ class OutputArgument:
     Attributes:
         dtypes: NumPy's name of the element type, one per element of a Tuple-valued Func.
         estimate: one interval per dimension, the innermost (x) first.
-        constraints: as the algorithm has them; the serialized pipeline holds them, too.
+        constraints: as the algorithm has them; the serialized pipeline holds them, too, or else `OutputImage`.
         alignment: the address of its first element is a multiple of so many bytes; None if the code promises nothing.
         pitches: as those of an input.
     """
@@ -123,6 +123,24 @@ class OutputArgument:
         """One for each element of a Tuple."""
         count = len(self.dtypes)
         return [self.name] if count == 1 else [f"{self.name}_{number}" for number in range(count)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputImage:
+    """What the code promises of the image of an output.
+
+    Where something of the pipeline names the image, such as a specialization, Halide takes it for an input when it
+    reads a serialized pipeline, and forgets what was promised of it.
+
+    Attributes:
+        name: that of its parameter: each element of a Tuple has an image.
+        constraints, promises, alignment: as those of an input.
+    """
+
+    name: str
+    constraints: Constraints = ()
+    promises: tuple[Promise, ...] = ()
+    alignment: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +173,10 @@ class PipelineSpec:
         inputs: the inputs, in the order in which compiled code takes them.
         outputs: follow the inputs.
         funcs: all Funcs in the order of ``Pipeline.get_func``, that is producers first.
+        output_images: what is promised of outputs, and is forgotten with `hlpipe`.
         manual: the pipeline with the schedule that its author wrote, as Halide serializes it; None if there is none.
             Not part of the pipeline's identity.
+        manual_images: as `output_images`, with `manual`.
         notes: what people should know of how it was loaded; not part of its identity either.
     """
 
@@ -165,7 +185,9 @@ class PipelineSpec:
     inputs: tuple[BufferArgument | ScalarArgument, ...]
     outputs: tuple[OutputArgument, ...]
     funcs: tuple[FuncInfo, ...]
+    output_images: tuple[OutputImage, ...] = ()
     manual: bytes | None = field(default=None, repr=False)
+    manual_images: tuple[OutputImage, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
 
     @property
@@ -175,7 +197,7 @@ class PipelineSpec:
 
     @property
     def content_hash(self) -> str:
-        """Identity of algorithm, estimates and promises about inputs: 64 hexadecimal digits."""
+        """Identity of algorithm, estimates and promises about images: 64 hexadecimal digits."""
         digest = hashlib.sha256(self._without_promises())
         promises = [
             (a.constraints, a.alignment) if isinstance(a, BufferArgument) else (a.minimum, a.maximum)
@@ -185,6 +207,8 @@ class PipelineSpec:
             digest.update(repr(promises).encode())
         for promise in (promise for a in self.buffers() for promise in a.promises):
             digest.update(repr(promise).encode())
+        if self.output_images:
+            digest.update(repr(self.output_images).encode())
         return digest.hexdigest()
 
     @property

@@ -59,7 +59,7 @@ def size(value: float) -> str:
     """Bytes, as people say them."""
     for unit in _SIZES:
         if value < 1024 or unit == _SIZES[-1]:
-            return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
+            return f"{value:.3g} {unit}" if value < 999.5 else f"{value:.0f} {unit}"
         value /= 1024
     raise AssertionError
 

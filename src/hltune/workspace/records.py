@@ -197,9 +197,15 @@ class Workspace:
             if path.stem != record.label:
                 path.unlink(missing_ok=True)
 
-    def keep(self, record: Record, spec: PipelineSpec, machine: MachineId) -> None:
-        """Writes a record; only one of the same schedule by the same name is replaced, whose doubt stays."""
+    def keep(self, record: Record, spec: PipelineSpec, machine: MachineId, *, again: bool = False) -> None:
+        """Writes a record; only one of the same schedule by the same name is replaced, whose doubt stays.
+
+        Args:
+            again: it was on record; if another run has removed it since, it is better or wrong, and nothing is written.
+        """
         path = self._machine_directory(spec, machine) / f"{record.label}.json"
+        if again and not path.exists():
+            return
         if not record.doubt:
             with contextlib.suppress(InputError):
                 former = _read(path, spec)
@@ -358,7 +364,7 @@ def _write(path: Path, record: Record, spec: PipelineSpec, machine: dict[str, An
         **({"doubt": record.doubt} if record.doubt else {}),
         **({} if record.compared else {"compared": False}),
     }
-    write_bytes(path, _FORMAT.encode(document))
+    write_bytes(path, _FORMAT.encode(document), durable=True)  # others are removed for it
 
 
 def _read(path: Path, spec: PipelineSpec) -> _Kept | None:

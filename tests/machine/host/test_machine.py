@@ -18,7 +18,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.reference import References
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.task import Task
-from hltune.pipeline.target import TargetInfo
+from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.worker import Running, Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost
@@ -281,6 +281,14 @@ def test_what_takes_no_time_may_lie_anyhow(shared: Opened, host: TargetInfo) -> 
 def unchecked() -> TargetInfo:
     """A target whose code does not say that it leaves its images."""
     return resolve("host-no_asserts-no_bounds_query")
+
+
+@pytest.mark.parametrize("feature", ["no_runtime", "user_context", "c_plus_plus_name_mangling"])
+def test_how_code_is_linked_makes_no_difference_here(shared: Opened, feature: str) -> None:
+    target = resolve(f"host-{feature}")
+    assert target.machine == HOST and feature in target.name
+    with shared(load("line", target), target) as session:
+        assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
 
 
 def test_what_leaves_its_images_is_repaired_where_code_does_not_say_so(shared: Opened, unchecked: TargetInfo) -> None:

@@ -212,3 +212,25 @@ class Group:
     def run(self, process: Process) -> int:
         process.enter("group", timeout_s=10)
         return os.getpgid(0)
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Raises what the system does when it has none left, or when a file is not there."""
+
+    number: int
+    filename: str
+
+    def run(self, process: Process) -> None:
+        process.enter("refusing", timeout_s=10)
+        raise OSError(self.number, os.strerror(self.number), self.filename)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """Dies as LLVM does when it cannot write an object."""
+
+    def run(self, process: Process) -> None:
+        process.enter("compile", timeout_s=10)
+        print("LLVM ERROR: IO failure on output stream: No space left on device", flush=True)
+        os.abort()

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from hltune.runtime.files import SCRATCH
 from hltune.runtime.worker import (
     Worker,
     first_ended,
@@ -518,3 +519,38 @@ def test_a_limit_on_one_thread_ends_what_does_not_wait(worker: Worker) -> None:
 def test_other_processes_know_how_long_one_waited() -> None:
     assert 0.0 <= waited_s(os.getpid()) <= waited_s() + 1e-3
     assert waited_s(2**22 + 1) == 0.0
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.ENOMEM])
+def test_what_the_system_refuses_is_not_the_job_s_failure(worker: Worker, number: int) -> None:
+    with pytest.raises(Refused, match=r"the system refuses(.|\n)*make room for temporary files \(TMPDIR\)"):
+        worker.run(jobs.Refuse(number, "somewhere"))
+    assert worker.run(jobs.Add(1, 1)) == 2
+
+
+def test_nor_is_it_when_somebody_removes_temporary_files(worker: Worker) -> None:
+    with pytest.raises(Refused):
+        worker.run(jobs.Refuse(errno.ENOENT, f"/tmp/{SCRATCH}0123/expected.npy"))
+    assert failure_of(worker, jobs.Refuse(errno.ENOENT, "users.png")).kind == "error"
+
+
+def test_a_compiler_that_dies_of_a_full_disk_says_nothing_of_its_schedule(worker: Worker) -> None:
+    with pytest.raises(Refused, match="LLVM ERROR: IO failure on output stream: No space left on device"):
+        worker.run(jobs.Fill())
+
+
+def test_a_limit_that_others_have_set_stays() -> None:
+    """Who may not raise a hard limit, as in a batch system, works below it."""
+    code = """
+        import resource
+        resource.setrlimit(resource.RLIMIT_DATA, (2**31, 2**31))
+        from hltune.runtime.worker import Worker, memory_share_bytes
+        from tests.runtime.worker import jobs
+        assert memory_share_bytes(1) == int(0.8 * 2**31)
+        with Worker() as worker:
+            print(worker.run(jobs.Add(1, 1)))
+    """
+    root = ["setpriv", "--bounding-set", "-sys_resource", "--inh-caps", "-sys_resource"] if os.getuid() == 0 else []
+    command = [*root, sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "2\n", done.stderr

@@ -21,11 +21,12 @@ from hltune.machine.inputs import Inputs, input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.task import COMPILE, WROTE_BETWEEN, attempted, checked
 from hltune.machine.verify import verify
+from hltune.runtime.rlimits import limit
 from hltune.runtime.worker import Process
 from hltune.schedule.repair import with_repairs
 from hltune.values.cost import Counters
 from hltune.values.directives import Schedule
-from hltune.values.errors import KILLED, Failure, FailureKind, HltuneError
+from hltune.values.errors import KILLED, Failure, FailureKind, HltuneError, Refused
 from hltune.values.limits import HEAP, LATE
 from hltune.values.pipeline import PipelineSpec
 
@@ -109,7 +110,10 @@ class EmulatorJob:
             try:
                 self.tools.link(candidate, program, *self.link_flags)
             except HltuneError as error:
-                return Failure.of("link", error)
+                failure = Failure.of("link", error)
+                if failure.for_want_of_room:
+                    raise Refused.by_system(failure.message) from None
+                return failure
             first, *others = self.runs
             outcome = self._run(process, program, first)
             for run in others:
@@ -235,7 +239,7 @@ class CountJob(EmulatorJob):
 def _limit_run(limit_s: float) -> None:
     """Runs in the emulator's process, which nobody else would end if this one and its parent were killed."""
     whole_s = math.floor(limit_s) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (whole_s, whole_s + 1))
+    limit(resource.RLIMIT_CPU, whole_s, whole_s + 1)
 
 
 def _children_s() -> float:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from hltune.machine.hexagon.target import OLDEST_CPU
 from hltune.runtime.c_compilers import INSTALL_COMPILER, find_c_compiler, find_zig
-from hltune.runtime.files import ScratchFolder
+from hltune.runtime.files import ScratchFolder, check_writable
 from hltune.runtime.worker import Process
 from hltune.values.errors import NO_FUNCTION, HltuneError, InputError
 
@@ -30,6 +30,7 @@ _MACHINE_FLAGS = ("-target", "hexagon-linux-musl", f"-mcpu={OLDEST_CPU}")
 _COMPILE_FLAGS = ("-O2", "-G0", "-std=c11", "-ffreestanding", "-fno-builtin", "-fno-sanitize=all", "-Wall", "-Wextra")
 _LINK_FLAGS = ("-static", "--gc-sections")
 _BUILD_S = 300.0
+_GIVE_CACHE = "set XDG_CACHE_HOME to a folder that can be written to"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,12 +228,26 @@ def _build_plugin(source: Path, to: Path) -> None:
         )
 
 
+def _cache() -> Path:
+    """Where a user's caches are."""
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        return Path(given)
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError as error:  # a container's user without a name
+        raise InputError("no folder for caches is known", where="HOME", found=str(error), todo=_GIVE_CACHE) from None
+
+
 def _built(name: str, process: Process, build: Callable[[Path], None]) -> Path:
     """A folder of the cache, which `build` fills if it is not there."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hltune" / "hexagon" / name
+    folder = _cache() / "hltune" / "hexagon" / name
     if not folder.is_dir():
         process.enter("building tools for the emulator, once", timeout_s=_BUILD_S)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            check_writable(folder.parent)
+        except InputError as error:
+            what = "tools for the emulator are built once, and cannot be kept here"
+            raise InputError(what, where=str(folder.parent), found=error.found, todo=_GIVE_CACHE) from None
         with ScratchFolder(folder.parent) as scratch:
             part = Path(scratch, name)
             part.mkdir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hltune.pipeline.target import HOST, TargetInfo
+from hltune.pipeline.target import HOST, TargetInfo, running_target
 
 if TYPE_CHECKING:
     import halide as hl
@@ -15,7 +15,7 @@ _ANYWHERE = {"no_asserts", "no_bounds_query", "large_buffers", "strict_float", "
 
 def claim(target: hl.Target, host: hl.Target) -> TargetInfo | None:
     """Same processor family and system, no instructions that the host lacks, and no other processor beside it."""
-    wanted, present = (set(t.to_string().split("-")[3:]) for t in (target, host))
+    wanted, present = (set(running_target(t.to_string()).split("-")[3:]) for t in (target, host))
     known = (target.os, target.arch, target.bits) == (host.os, host.arch, host.bits)
     if not known or not all(name.startswith("tune_") or name in _ANYWHERE for name in wanted - present):
         return None

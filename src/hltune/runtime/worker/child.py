@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import importlib
 import math
 import os
@@ -17,12 +18,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from hltune.runtime.files import SCRATCH
+from hltune.runtime.rlimits import limit
 from hltune.runtime.worker.messages import Died, Done, Job, MainThread, Process, Raised
-from hltune.values.errors import START, HltuneError
+from hltune.values.errors import START, HltuneError, Refused
 
 _PR_SET_PDEATHSIG = 1
 _STACK_BYTES = 64 * 2**20
 """Of a thread that jobs run on: a compiler recurses deeply."""
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 _HUNG_UP = 93
 """Exit status of a fork that got no job."""
 
@@ -41,7 +45,7 @@ def main(fd: int, job_file: int, options: str) -> None:
     preload, memory_bytes, parent, scratch, reproducible, spare_main_thread = given
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    limit(resource.RLIMIT_DATA, memory_bytes)
     caller = _Caller(Connection(fd), job_file, Path(scratch))
     if spare_main_thread:
         _beside_main_thread(caller, preload)
@@ -118,7 +122,16 @@ def _outcome(job: Job[Any], process: Process) -> Done | Raised:
     except Exception as error:
         traceback.print_exc()
         sys.stderr.flush()
-        return Raised(None, type(error).__name__, f"{type(error).__name__}: {error}".strip(), time.monotonic())
+        refused = Refused.by_system(str(error)) if _is_the_systems(error) else None
+        return Raised(refused, type(error).__name__, f"{type(error).__name__}: {error}".strip(), time.monotonic())
+
+
+def _is_the_systems(error: Exception) -> bool:
+    """It has no room, memory or files left, or somebody has removed our temporary ones."""
+    if not isinstance(error, OSError):
+        return False
+    gone = error.errno == errno.ENOENT and isinstance(error.filename, str | bytes)
+    return error.errno in _REFUSALS or (gone and SCRATCH in os.fsdecode(error.filename))
 
 
 def die_with_parent(parent: int) -> None:

@@ -18,10 +18,11 @@ from typing import IO, Any, Generic, TypeVar
 
 from hltune.runtime.cgroup import core_limit, memory_limit_bytes
 from hltune.runtime.files import ScratchFolder
+from hltune.runtime.rlimits import given_bytes
 from hltune.runtime.worker.group import Group
 from hltune.runtime.worker.messages import LONGEST_WAIT_S, Died, Done, Job, Raised, Stage
 from hltune.runtime.worker.waiting import waited_s
-from hltune.values.errors import KILLED, START, Failure, FailureKind, HltuneError, JobFailed, Refused
+from hltune.values.errors import KILLED, NO_ROOM, START, Failure, FailureKind, HltuneError, JobFailed, Refused
 from hltune.values.limits import LATE
 
 R = TypeVar("R")
@@ -47,8 +48,8 @@ def physical_memory_bytes() -> int:
 
 
 def memory_share_bytes(processes: int) -> int:
-    """Most of the memory, divided among so many processes."""
-    return int(physical_memory_bytes() * _MEMORY_SHARE) // processes
+    """Most of the memory, divided among so many processes, of what each may have."""
+    return int(_MEMORY_SHARE * min(physical_memory_bytes() / processes, given_bytes()))
 
 
 def usable_cores() -> int:
@@ -230,11 +231,7 @@ def _granted(call: Callable[[], R]) -> R:
     try:
         return call()
     except OSError as error:
-        raise Refused(
-            "the system refuses what a process needs that searches, compiles or measures",
-            found=str(error),
-            todo="end other programs, or make room for temporary files (TMPDIR)",
-        ) from error
+        raise Refused.by_system(str(error)) from error
 
 
 def _temporary_file() -> IO[bytes]:
@@ -256,6 +253,13 @@ def _pickled(job: Job[Any]) -> bytes:
     pickler.fast = True
     pickler.dump(job)
     return buffer.getvalue()
+
+
+def _or_refused(failed: JobFailed) -> JobFailed | Refused:
+    """What a full disk does is not the job's failure."""
+    if not failed.failure.for_want_of_room:
+        return failed
+    return Refused.by_system(failed.failure.message if NO_ROOM in failed.failure.message else NO_ROOM)
 
 
 class Running(Generic[R]):
@@ -282,11 +286,11 @@ class Running(Generic[R]):
             self._listen(self.remaining_s())
         match self._outcome:
             case JobFailed() as failed:
-                raise failed
+                raise _or_refused(failed)
             case Raised(ours=HltuneError() as ours):
                 raise ours
             case Raised(kind=kind, message=message):
-                raise self._failed("memory" if kind == "MemoryError" else "error", message)
+                raise _or_refused(self._failed("memory" if kind == "MemoryError" else "error", message))
             case Done(result=result):
                 return result
 

@@ -3,10 +3,12 @@ from __future__ import annotations
 from itertools import cycle, islice
 from pathlib import Path
 
+import pytest
+
 from hltune.machine.open import target_job
 from hltune.pipeline.source import Source
 from hltune.runtime.worker import Worker
-from hltune.search.autoschedulers import Adams2019Options
+from hltune.search.autoschedulers import Adams2019Options, Mullapudi2016Options
 from hltune.search.jobs import ENVIRONMENT, SearchJob
 from hltune.search.probes import probes
 from hltune.values.candidate import Candidate
@@ -48,3 +50,17 @@ def test_searches_of_a_job_fail_one_by_one() -> None:
     assert isinstance(first, Candidate) and isinstance(again, Candidate)
     assert first.schedule == again.schedule
     assert isinstance(failed, Failure) and failed.kind == "error"
+
+
+@pytest.mark.parametrize("parameters", [(), (("align", "true"),), (("whole", "true"),)])
+def test_bounds_that_are_no_intervals_end_no_search(parameters: tuple[tuple[str, str], ...]) -> None:
+    """Halide's autoschedulers refuse them."""
+    file = Path(__file__).parents[1] / "pipelines" / "layouts.py"
+    source = Source(kind="python", location=str(file), entry="partly", parameters=parameters)
+    with Worker(environment=ENVIRONMENT, preload=("halide",)) as worker:
+        target = worker.run(target_job("host"))
+        spec = worker.run(Unchecked(source=source, target=target.name, cache=CACHE))
+        searches = (Adams2019Options(parallelism=2, beam_size=1), Mullapudi2016Options(parallelism=2))
+        for each in searches:
+            (found,) = worker.run(SearchJob(spec=spec, target=target.name, searches=(each,), timeout_s=60))
+            assert isinstance(found, Candidate), found

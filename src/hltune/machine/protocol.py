@@ -54,7 +54,7 @@ class Session(AbstractContextManager["Session"], Protocol):
         ...
 
     def waited(self) -> float | None:
-        """Seconds that threads waited for others per second of timing since the last call; None where nobody knows."""
+        """Seconds that a thread waited for others per second of timing since the last call; None where nobody knows."""
 
     @property
     def verification(self) -> Verification:

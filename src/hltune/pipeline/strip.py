@@ -9,6 +9,7 @@ Source: Halide 21 ``Function::define``, ``define_update`` and ``define_extern``.
 from __future__ import annotations
 
 import struct
+from itertools import chain
 
 from hltune.pipeline.flatbuffer import Editor, New, Table
 from hltune.pipeline.serialized import read_root
@@ -48,6 +49,24 @@ def strip_schedule(data: bytes, *, where: str = "pipeline") -> bytes:
                 _strip_stage(editor, func, definition)
     except (struct.error, UnicodeDecodeError, IndexError, KeyError, ValueError) as error:
         raise InputError("damaged file", where=where, found=str(error)) from error
+    return bytes(editor.data)
+
+
+def without_partial_bounds(data: bytes) -> bytes:
+    """The pipeline without the bounds of Funcs of which one is no constant interval, such as those of ``bound_extent``.
+
+    They are for code to check, and change no value; Halide's autoschedulers refuse them.
+    """
+    editor = Editor(data)
+    for func in read_root(data, where="bounds").tables(0):
+        schedule = func.table(6)
+        if schedule is None:
+            continue
+        slots = {slot: [*schedule.tables(slot)] for slot in (4, 5)}  # a bound counts as an estimate as well
+        limits = (constant(bound, slot) for bound in chain(*slots.values()) for slot in (1, 3))
+        if not all(isinstance(limit, int) for limit in limits):
+            for slot in (slot for slot, bounds in slots.items() if bounds):
+                editor.put(schedule, slot, [])
     return bytes(editor.data)
 
 

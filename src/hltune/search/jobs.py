@@ -7,7 +7,7 @@ The plugin can abort, hang or eat memory, and its settings are global to the pro
 import os
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hltune.runtime import halide_wheel
 from hltune.runtime.worker import Process
@@ -59,11 +59,12 @@ class SearchJob:
         import halide as hl
 
         from hltune.pipeline.build import build
+        from hltune.pipeline.strip import without_partial_bounds
 
         process.enter(_stage(options), timeout_s=limit_s)
         hl.load_plugin(str(halide_wheel.plugin_path(options.autoscheduler)))
         os.environ.update(options.environment())
-        built = build(self.spec)
+        built = build(replace(self.spec, hlpipe=without_partial_bounds(self.spec.hlpipe)))
         parameters = hl.AutoschedulerParams(options.autoscheduler, options.parameters())
         position = process.log_position()
         began = time.perf_counter()

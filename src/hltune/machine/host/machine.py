@@ -67,7 +67,7 @@ class HostMachine(AbstractContextManager["HostMachine"]):
         self.identity = identify(target, options)
         self.target = target
         self.options = options
-        self.waiting = Waiting()
+        self.waiting = Waiting(threads=options.threads)
         self.lane = Lane(options, self.waiting)
         self._lanes = [self.lane]
         self._most_lanes = workers

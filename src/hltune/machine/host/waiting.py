@@ -8,8 +8,13 @@ _LEAST_S = 0.2
 
 @dataclass(slots=True)
 class Waiting:
-    """What timed calls have waited, and how long they took, in seconds."""
+    """What timed calls have waited, and how long they took, in seconds.
 
+    Attributes:
+        threads: that calls run on, each of which waits.
+    """
+
+    threads: int
     waited_s: float = 0.0
     timed_s: float = 0.0
 
@@ -19,9 +24,9 @@ class Waiting:
         self.timed_s += timed_s
 
     def take(self) -> float | None:
-        """Seconds of waiting per second of timing since the last call; None after too little timing."""
+        """Seconds that a thread has waited per second of timing since the last call; None after too little timing."""
         if self.timed_s < _LEAST_S:
             return None
-        share = self.waited_s / self.timed_s
+        share = self.waited_s / self.timed_s / self.threads
         self.waited_s = self.timed_s = 0.0
         return share

@@ -4,8 +4,8 @@ from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
 
 _MUCH = 0.1
-"""On a quiet machine, a thread of short calls may wait for most of this: waking up counts. One busy process on two cores
-makes it half of the time."""
+"""On a quiet machine, a thread of short calls may wait for most of this: waking up counts. One busy process on two
+cores makes it half of the time."""
 
 
 def much_waited(session: Session) -> float | None:

@@ -146,7 +146,7 @@ def explain(
         if others and against is None and (name := reference(others, measured)) is not None:
             chosen[name] = others.pop(name)
         chosen = {name: _as_measured(each, measured.get(name)) for name, each in chosen.items()}
-        ran = dict(chosen)
+        ran = chosen
         progress.phase(f"lowering {' and '.join(chosen)}")
         root, caches = accounts.root(), caches_of(subject.target, measure)
         chosen = accounts.readable(chosen)

@@ -159,7 +159,7 @@ def promising(images: Iterable[ImageInput]) -> tuple[OutputImage, ...]:
         OutputImage(name=each.name, constraints=each.constraints, promises=each.promises, alignment=each.alignment)
         for each in images
     )
-    return tuple(image for image in found if image != OutputImage(name=image.name))
+    return tuple(image for image in found if image.is_promised)
 
 
 def _limits(parameter: hl.Parameter) -> list[tuple[hl.Expr, hl.Expr, hl.Expr]]:

@@ -231,10 +231,11 @@ def _call(source: Source, directory: Path, command: list[str]) -> None:
     """Runs a compiler, whose own temporary files go into the folder, too."""
     environment = {**os.environ, "LC_ALL": "C", "TMPDIR": str(directory)}
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment, check=False)
-    if result.returncode != 0 and (reason := refusal(result.stderr)) is not None:
+    if result.returncode == 0:
+        return
+    if (reason := refusal(result.stderr)) is not None:
         raise Refused.by_system(reason)
-    if result.returncode != 0:
-        raise rejected(source, result.stderr, f"{Path(command[0]).name} {' '.join((*_FLAGS, *source.cxxflags))}")
+    raise rejected(source, result.stderr, f"{Path(command[0]).name} {' '.join((*_FLAGS, *source.cxxflags))}")
 
 
 def _read_dependencies(file: Path) -> list[Path]:

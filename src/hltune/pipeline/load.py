@@ -174,7 +174,7 @@ def _load_hlpipe_file(source: Source) -> Algorithm:
                 expected=", ".join(sorted(scalars)) or "none: this pipeline has no scalar inputs",
                 todo="set other parameters where the file is made",
             )
-    # What a self-naming promise has left of these: Halide's reader takes the nameless ones for inputs.
+    # An image that only its own promise names is in the file, and Halide's reader takes it for an input all the same.
     kept = (
         OutputImage(name=image, constraints=output.constraints, alignment=output.alignment)
         for output in found.outputs
@@ -184,5 +184,5 @@ def _load_hlpipe_file(source: Source) -> Algorithm:
     return Algorithm(
         hlpipe=data,
         inputs=tuple(describe_input(parameters[argument.name]) for argument in arguments),
-        output_images=tuple(image for image in kept if image != OutputImage(name=image.name)),
+        output_images=tuple(image for image in kept if image.is_promised),
     )

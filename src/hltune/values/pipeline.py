@@ -142,6 +142,11 @@ class OutputImage:
     promises: tuple[Promise, ...] = ()
     alignment: int | None = None
 
+    @property
+    def is_promised(self) -> bool:
+        """Anything is."""
+        return self != OutputImage(name=self.name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FuncInfo:

@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 test: CHOSEN := and not long
 test test-all: venv
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m 'not alone $(CHOSEN)'
-	$(BIN)/python -m pytest -m 'alone $(CHOSEN)' $$(grep -rlw alone tests --include='test_*.py')
+	$(BIN)/python -m pytest -m 'alone $(CHOSEN)' $$(grep -rl mark.alone tests --include='test_*.py')
 
 lint: venv
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import zipfile
@@ -121,6 +122,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def bundle(made: Bundle, tmp_path: Path) -> Bundle:
     """Of a pipeline in which floats take part."""
     return unpacked(made, tmp_path / "device")
+
+
+@pytest.fixture(scope="session")
+def ran(made: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that bundle after a run."""
+    bundle = unpacked(made, tmp_path_factory.mktemp("ran"))
+    code, out = bundle.run()
+    assert code == 0, out
+    return bundle.folder
+
+
+@pytest.fixture
+def ran_before(bundle: Bundle, ran: Path) -> None:
+    """The runner of the bundle is built, and has measured all."""
+    for name in ("run", "results.json"):
+        shutil.copy(ran / name, bundle.folder)
 
 
 @pytest.fixture(scope="session")

@@ -408,8 +408,8 @@ def test_what_was_stopped_for_a_while_begins_anew(bundle: Bundle) -> None:
     assert running.returncode == 0 and failures(read(bundle)) == {}, out
 
 
+@pytest.mark.usefixtures("ran_before")
 def test_a_full_disk_is_no_candidates_fault(bundle: Bundle) -> None:
-    assert bundle.run()[0] == 0
     bundle.results.unlink()
     full = "trap '' XFSZ; ulimit -f 2; exec ./run"  # so many blocks of at most 1 KiB
     for _ in range(3):
@@ -422,8 +422,8 @@ def test_a_full_disk_is_no_candidates_fault(bundle: Bundle) -> None:
     assert (failures(results), results.problems, len(results.measured)) == ({}, [], 12)
 
 
+@pytest.mark.usefixtures("ran_before")
 def test_a_run_goes_on_after_an_update_of_the_kernel(bundle: Bundle) -> None:
-    assert bundle.run()[0] == 0
     first, *lines = bundle.results.read_bytes().splitlines(keepends=True)
     before, kernel, after = first.rpartition(b',"check"')[0].partition(b',"kernel":"Linux ')
     older = before + kernel + b"older " + after
@@ -435,8 +435,8 @@ def test_a_run_goes_on_after_an_update_of_the_kernel(bundle: Bundle) -> None:
     assert {each.entry.number for each in read(bundle).measured} == set(bundle.numbers)
 
 
+@pytest.mark.usefixtures("ran_before")
 def test_results_of_another_bundle_are_not_continued(bundle: Bundle) -> None:
-    assert bundle.run()[0] == 0
     data = bundle.results.read_bytes()
     of_device = "another bundle or device: its"
     for old, new, what in (
@@ -453,12 +453,12 @@ def test_results_of_another_bundle_are_not_continued(bundle: Bundle) -> None:
         assert bundle.results.read_bytes() == other
 
 
+@pytest.mark.usefixtures("ran_before")
 def test_a_run_goes_on_when_cores_sleep(bundle: Bundle) -> None:
     """Whose kinds are not in the list, and which it may not use."""
     cores = os.sched_getaffinity(0)
     if len(cores) < 2:
         pytest.skip("there is one core")
-    assert bundle.run()[0] == 0
     before = read(bundle).device
     first, *lines = bundle.results.read_bytes().splitlines(keepends=True)
     assert before.cores >= len(cores)

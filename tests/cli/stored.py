@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 import time
@@ -10,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hltune.machine.open import identify, target_job
+from hltune.machine.open import identify, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.source import parse_source
+from hltune.pipeline.target import TargetInfo
 from hltune.runtime.progress import Silent
-from hltune.runtime.worker import Worker
 from hltune.samples.reader import Reader
 from hltune.samples.writer import Store
 from hltune.schedule.parse import parse_schedule
@@ -27,11 +28,18 @@ from hltune.values.sample import PipelineRecord, Sample
 from hltune.values.unit import MILLISECONDS
 from tests.cache import CACHE
 from tests.cli.conftest import PIPELINES, Run
-from tests.loading import Unchecked
+from tests.loading import Unchecked, fresh
 
 BLUR, ODD, LAYOUTS = (PIPELINES / name for name in ("blur_function.py", "reproduced.py", "layouts.py"))
 FAILURE = Failure(stage="compile", kind="error", message="as it was")
 WORKS = Cost(unit=MILLISECONDS, turns=((1e-3,),))
+
+
+@functools.cache
+def _loaded(pipeline: str) -> tuple[TargetInfo, PipelineSpec]:
+    """A file that no test changes, for this computer."""
+    target = resolve("host")
+    return target, fresh(Unchecked(source=parse_source(pipeline), target=target.name, cache=CACHE))
 
 
 def store(
@@ -42,9 +50,7 @@ def store(
     on: Callable[[MachineId], MachineId] = lambda machine: machine,
 ) -> str:
     """Adds a schedule that was measured on this computer, or on something like it; returns its id."""
-    with Worker(preload=("halide",)) as worker:
-        target = worker.run(target_job("host"))
-        spec = worker.run(Unchecked(source=parse_source(pipeline), target=target.name, cache=CACHE))
+    target, spec = _loaded(pipeline)
     sample = Sample(
         pipeline_hash=spec.content_hash,
         machine=on(identify(target, MeasureOptions(threads=2))),

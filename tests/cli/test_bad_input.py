@@ -103,10 +103,6 @@ def files(tmp_path: Path) -> Path:
             ("export", BLUR, "-o", "there", "--schedule", "empty.json", "--objective", "packets+misses"),
             ["--objective: only for the machine"],
         ),
-        (
-            ("export", BLUR, "-o", "there", "--schedule", "empty.json", "--format", "json", "--function-name", "foo"),
-            ["--function-name", "--format json", "give --format object or --cmake"],
-        ),
         (("schedule", "sobel", "--size", "128x96", "--example", "small.png"), ["--size 128x96", "--example"]),
         (("compare", "dilate3x3", BLUR, "-p", "radius=2"), ["no parameters"]),
         (("compare", BLUR, BAD / "syntax_error.py", "-p", "radius=2"), ["radius", "radius_is_one"]),

@@ -16,7 +16,7 @@ from hltune.report.explain import print_explained
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from tests.cli.conftest import PIPELINES, Run, running_in
-from tests.machine.opened import needs_hexagon
+from tests.machine.opened import compiled_modules, needs_hexagon
 from tests.report.conftest import shown
 from tests.tuning.test_finals import WRONG
 
@@ -48,13 +48,15 @@ def scheduled(hltune: Run, tmp_path: Path, scheduled_folder: Path) -> Run:
 def test_measured_and_predicted_shares_are_of_the_whole(scheduled: Run) -> None:
     document = scheduled("explain", BLUR, *THREADS, "--json").document
     (found,) = document["schedules"]
-    assert (document["version"], found["name"], found["verified"]) == (7, "mullapudi2016", True)
+    assert (document["version"], found["name"], found["verified"]) == (8, "mullapudi2016", True)
     assert found["profile"]["samples"] > 100 and not found["failures"]
     measured = [row["measured"]["share"] for row in found["funcs"] if row["measured"]]
     assert sum(measured) == pytest.approx(1.0)
     predicted = [row["predicted"]["share"] for row in found["funcs"] if row["predicted"]]
+    assert sum(predicted) == pytest.approx(1.0)
     whole = sum(found["terms_ms"][name] for name in ("launches", "allocations", "heap_bytes", "faults"))
-    assert sum(predicted) + whole / found["predicted_ms"] == pytest.approx(1.0)
+    (row,) = (row for row in found["funcs"] if row["name"] == "tasks, heap, page faults")
+    assert row["predicted"]["ms"] == pytest.approx(whole) and row["measured"] is None
     output = next(row for row in found["funcs"] if row["name"] == "output")
     assert output["recompute"] == pytest.approx(1.0, abs=0.1)
     assert any(row["kind"] == "store" and row["func"] == "output" for row in found["loops"])
@@ -72,6 +74,18 @@ def test_each_claim_is_checked_on_request(hltune: Run) -> None:
     low, high = tried[0]["measured_interval"]
     assert tried[0]["helps"] and low <= tried[0]["measured_speedup"] <= high
     assert all(each["directives"] and each["schedule"] for each in tried)
+
+
+@pytest.mark.long
+def test_each_part_of_the_difference_is_measured_on_request(scheduled: Run) -> None:
+    document = scheduled(
+        "explain", BLUR, "--schedule", "mullapudi2016", "--against", "default", *THREADS, "--try", "--json"
+    ).document
+    found = document["against"]["alone"]
+    assert found, "several stages differ"
+    assert all(each["directives"] or each["dropped"] for each in found)
+    brought = [each["measured_speedup"] for each in found if each["failure"] is None]
+    assert brought == sorted(brought, reverse=True)
 
 
 def test_people_see_sentences_and_both_schedules(scheduled: Run) -> None:
@@ -125,7 +139,8 @@ def test_nothing_known_is_answered_with_what_to_do(hltune: Run) -> None:
 
 @needs_hexagon
 def test_the_emulator_counts_func_by_func(hltune: Run) -> None:
-    document = hltune("explain", BLUR, "--schedule", "default", "--target", "hexagon", "--json").document
+    with compiled_modules():
+        document = hltune("explain", BLUR, "--schedule", "default", "--target", "hexagon", "--json").document
     (found,) = document["schedules"]
     assert (found["unit"], found["verified"], found["failures"]) == ("packets", True, [])
     assert found["counters"]["packets"] == found["cost"]

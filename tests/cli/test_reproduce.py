@@ -81,6 +81,7 @@ def test_the_schedule_of_several_pipelines_is_that_of_the_one_that_is_named(hltu
     assert unknown.code == 2 and "there are no samples of this schedule of this pipeline" in unknown.err
 
 
+@pytest.mark.usefixtures("own_processes")
 def test_what_works_runs_elsewhere_and_computes_the_same(hltune: Run, tmp_path: Path) -> None:
     works = store(tmp_path, str(BLUR), "output.split(y, y, yi, 8).parallel(y).vectorize(x, 16);")
     (best,) = hltune("samples", "best", "blur_function", "--json").document["schedules"]
@@ -165,7 +166,7 @@ def build(schedule, build=r.build):
     return built
 
 r.build = build
-r.main()
+r.verdict()
 """
 """Runs the code on an image that is laid out as nobody knew when it was compiled."""
 
@@ -264,7 +265,7 @@ def test_a_schedule_runs_where_every_func_at_root_does_not(hltune: Run, tmp_path
 
 def test_without_anything_to_compare_with_runs_are_compared(hltune: Run, tmp_path: Path) -> None:
     assert reproduced(hltune, tmp_path, store(tmp_path, str(BLUR), "output.parallel(y);")).returncode == 0
-    run = alone(tmp_path / "out", "import reproduce as r; r.reference = lambda target: None; r.main()")
+    run = alone(tmp_path / "out", "import reproduce as r; r.reference = lambda target: None; r.verdict()")
     assert run.returncode == 0, run.stderr
     assert "nothing to compare with but the first run of the schedule itself" in run.stdout
     assert "output 0: 0 of " in run.stdout
@@ -290,7 +291,7 @@ def build(schedule, build=r.build):
     return (Broken(pipeline) if schedule is r.apply_schedule else pipeline), arguments
 
 r.build = build
-r.main()
+r.verdict()
 """
 """Runs the script as if the code of the schedule were wrong."""
 
@@ -307,11 +308,11 @@ def test_what_nobody_writes_shows(hltune: Run, tmp_path: Path) -> None:
 
 
 IN_EACH_PLACE = BROKEN.replace(
-    "r.main()",
+    "r.verdict()",
     """
 for r.place in (-1, 64, 96 * 48):
     try:
-        r.main()
+        r.verdict()
     except SystemExit as ended:
         print(ended)
 """,
@@ -336,6 +337,18 @@ def test_a_run_that_is_wrong_now_and_then_is_found(tmp_path: Path, copied: Copy)
     run = alone(tmp_path / "out", BROKEN.format(call=write))
     assert run.returncode == 1 and "wrong in 1 of 5 runs" in run.stderr
     assert "output 0: 1 of 3072 elements differ" in run.stdout and "the first at (5, 7)" in run.stdout
+
+
+def test_a_schedule_that_takes_its_process_down_is_told(tmp_path: Path, copied: Copy) -> None:
+    assert copied(f"{ODD}:padded", "output.parallel(y);").returncode == 0
+    edited(
+        tmp_path / "out", "def check() -> None:\n", "def check() -> None:\n    os.kill(os.getpid(), signal.SIGSEGV)\n"
+    )
+    run = alone(tmp_path / "out")
+    assert run.returncode == 1 and "the process ended with SIGSEGV, otherwise than then: it worked" in run.stderr
+    edited(tmp_path / "out", "FAILURE = None\n", "FAILURE = 'run: ended by a signal (SIGSEGV)'\n")
+    run = alone(tmp_path / "out")
+    assert run.returncode == 1 and "the process ended with SIGSEGV, as it did when it was measured" in run.stderr
 
 
 def test_it_runs_on_the_data_that_was_measured_with(hltune: Run, tmp_path: Path) -> None:

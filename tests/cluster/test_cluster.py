@@ -38,10 +38,8 @@ from tests.cluster.made_up import MADE_UP, MadeUpOpener  # noqa: E402
 from tests.cluster.real import OpenForEachNode  # noqa: E402
 from tests.tuning.conftest import load  # noqa: E402
 
-pytestmark = [
-    pytest.mark.alone,
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # Ray's own files
-]
+# Ray's own files.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 _QUICK: dict[str, Any] = {
@@ -182,6 +180,7 @@ def test_everything_is_measured_once_whatever_is_lost() -> None:
         assert set(session.measure(dict(list(wanted.items())[:3]))) == set(list(wanted)[:3])
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_twenty_random_losses_lose_and_double_nothing() -> None:
     """Of actors, whose computers go on, and of whole nodes, in whose place others come."""
@@ -217,6 +216,7 @@ def test_jobs_of_a_lost_node_run_elsewhere(tmp_path: Path) -> None:
     assert sum("is lost" in note for note in notes) == 1
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_a_node_that_fails_leaves_the_others_to_measure() -> None:
     notes: list[str] = []
@@ -230,6 +230,7 @@ def test_a_node_that_fails_leaves_the_others_to_measure() -> None:
     assert any("measures no more" in note and "no space left" in note for note in notes)
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_what_was_measured_before_the_only_node_failed_is_kept() -> None:
     found: list[str] = []
@@ -240,6 +241,7 @@ def test_what_was_measured_before_the_only_node_failed_is_kept() -> None:
         assert len(found) == 4
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_a_round_is_dealt_to_all_nodes() -> None:
     with cluster_of({}, {}) as _, head_of([], seconds=0.2, cores=2) as head, session_of(head) as session:
@@ -248,6 +250,7 @@ def test_a_round_is_dealt_to_all_nodes() -> None:
         assert min(each.measured for each in head.members()) >= 4
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_a_slower_node_is_corrected() -> None:
     notes: list[str] = []
@@ -263,7 +266,7 @@ def test_a_slower_node_is_corrected() -> None:
 
 def test_pipelines_share_nodes_that_really_measure() -> None:
     """Each begins with its expected outputs on every node, and only the first node is ever asked for them."""
-    measure = MeasureOptions(threads=1, turns=1)
+    measure = MeasureOptions(threads=1, turns=1, least_run_timeout_s=20.0, least_compile_timeout_s=60.0)
     subjects = [load("blur"), load("scaled")]
     target = subjects[0].target
     notes: list[str] = []
@@ -295,6 +298,7 @@ def only(head: Head, member: Member) -> Iterator[None]:
         each.aside = None
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_two_runs_do_not_measure_on_one_computer() -> None:
     notes: list[str] = []

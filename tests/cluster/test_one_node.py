@@ -30,10 +30,8 @@ from tests.cli.test_interrupt import alive  # noqa: E402
 from tests.cluster.made_up import MADE_UP, MadeUpOpener  # noqa: E402
 from tests.cluster.test_cluster import Holding, Square, cluster_of, head_of, schedules, session_of, until  # noqa: E402
 
-pytestmark = [
-    pytest.mark.alone,
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # Ray's own files
-]
+# Ray's own files.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @dataclass(frozen=True)

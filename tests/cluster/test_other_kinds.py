@@ -36,10 +36,8 @@ from tests.pretraining.conftest import Recorder, make_options, run
 from tests.samples import stored
 from tests.tuning import conftest as tuning
 
-pytestmark = [
-    pytest.mark.alone,
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # Ray's own files
-]
+# Ray's own files.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 MEASURE = MeasureOptions(threads=2)
 
@@ -64,6 +62,7 @@ def real_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_each_kind_measures_for_itself() -> None:
     notes: list[str] = []
@@ -83,6 +82,7 @@ def test_each_kind_measures_for_itself() -> None:
     assert sum(f"measures for its own kind of machine, {ANOTHER.key}" in note for note in notes) == 2
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_news_are_there_before_they_are_taken() -> None:
     with (
@@ -98,6 +98,7 @@ def test_news_are_there_before_they_are_taken() -> None:
         measured.close()
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_where_nobody_of_the_kind_measures_it_is_said() -> None:
     notes: list[str] = []
@@ -110,6 +111,7 @@ def test_where_nobody_of_the_kind_measures_it_is_said() -> None:
     assert "cpu made up, and another by --machine" in str(caught.value) and any("another machine" in n for n in notes)
 
 
+@pytest.mark.alone
 @pytest.mark.long
 @pytest.mark.usefixtures("real_nodes")
 def test_a_user_tunes_for_computers_that_are_not_like_this_one(tmp_path: Path) -> None:
@@ -146,6 +148,7 @@ def test_a_user_tunes_for_computers_that_are_not_like_this_one(tmp_path: Path) -
     assert sum("searches only" in each and "by --machine" in each for each in progress.notes) == 1
 
 
+@pytest.mark.alone
 @pytest.mark.long
 @pytest.mark.usefixtures("real_nodes")
 def test_pretraining_fills_the_stores_of_two_kinds(tmp_path: Path) -> None:

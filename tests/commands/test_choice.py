@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from hltune.commands.choice import choose, other_names, other_schedules, read_for, reference
+from hltune.commands.choice import choose, choose_one, other_names, other_schedules, read_for, reference
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
 from hltune.values import schedule_codec
 from hltune.values.directives import Parallel, Rfactor, Schedule
-from hltune.values.errors import InputError
+from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.values.sample import PipelineRecord
+from hltune.workspace.lines import add_line
 from hltune.workspace.records import Record, Workspace
+from hltune.workspace.refuted import Refuted
 from hltune.workspace.subject import SubjectOptions, load_subject
 from tests.report.values import CRASH, HOST, SCHEDULE, SPEC, SUBJECT, cost
 from tests.samples.values import PIPELINE, sample
@@ -67,6 +69,7 @@ def test_what_tuning_left_may_be_the_expert_s(workspace: Workspace) -> None:
 
 
 BLUR = PipelineRecord(hash=SPEC.content_hash, name=SPEC.name, spec=SPEC)
+FAILED = Failure(stage="verify", kind="wrong output", message="some are off")
 MEASURED = [sample(number, pipeline=BLUR) for number in range(3)]
 
 
@@ -88,6 +91,27 @@ def test_what_was_measured_is_asked_for_by_its_id(measured: Workspace) -> None:
     for name, each in zip(asked, MEASURED, strict=True):
         assert choose(SUBJECT, [name], measured, HOST, SILENT) == {name: each.schedule}
     assert choose(SUBJECT, asked[:2], measured, HOST, SILENT) == {asked[0]: one.schedule, asked[1]: other.schedule}
+
+
+def test_what_was_ever_wrong_is_for_nobody_who_does_not_verify_it(measured: Workspace, tmp_path: Path) -> None:
+    """By its id, in a file, or by name; in the store, or as commands have seen that do not write there."""
+    right, wrong, other = MEASURED
+    with Store(measured.samples, progress=Silent(), wait_s=0) as store:
+        store.add(replace(right, machine=HOST, measurement=cost(2e-3)))
+        for each in (FAILED, cost(1e-3)):  # as races do
+            store.add(replace(wrong, machine=HOST, measurement=each))
+    add_line(measured.refuted(SPEC, HOST), Refuted.of(other.schedule, FAILED))
+    for name in ("tuned", "adams2019"):
+        measured.keep(Record(name=name, schedule=wrong.schedule, cost=1e-3, provenance=Named(name=name)), SPEC, HOST)
+    for asked in (wrong.schedule_hash[:12], "adams2019", None, written(tmp_path / "o.json", other.schedule)):
+        with pytest.raises(InputError, match=r"computes wrong outputs(.|\n)*some are off") as raised:
+            choose_one(SUBJECT, asked, measured, HOST, SILENT)
+        assert ("leave --schedule out" in str(raised.value)) == (asked is not None)
+    chosen = choose_one(SUBJECT, right.schedule_hash[:12], measured, HOST, SILENT)
+    assert (chosen.schedule, chosen.cost) == (right.schedule, 2e-3)
+    measured.samples.write_bytes(b"no store")
+    file = written(tmp_path / "r.json", right.schedule)
+    assert choose_one(SUBJECT, file, measured, HOST, SILENT).cost is None
 
 
 def test_what_has_a_name_has_an_id_as_well(workspace: Workspace) -> None:

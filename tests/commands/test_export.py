@@ -100,6 +100,35 @@ def test_what_does_not_run_on_its_own_sizes_says_so(tmp_path: Path) -> None:
         assert sum(told in note for note in heard.notes) == 2 * said
 
 
+SUMMED = """
+import halide as hl
+
+def summed():
+    image, rows, output, x = hl.ImageParam(hl.UInt(8), 1, "image"), hl.Func("rows"), hl.Func("output"), hl.Var("x")
+    rows[x] = image[x] // 2
+    output[x] = rows[x] + rows[x + 1]
+    output.set_estimates([(0, 63)])
+    image.set_estimates([(0, 64)])
+    return hl.Pipeline(output)
+"""
+
+
+def test_what_may_read_more_than_there_is_says_so(tmp_path: Path) -> None:
+    """Its tiles divide the sizes that it is for, and no others."""
+    file, schedule = tmp_path / "summed.py", tmp_path / "rounded.json"
+    file.write_text(SUMMED)
+    options = SubjectOptions(pipeline=f"{file}:summed", target="host")
+    spec = load_subject(options, Workspace(tmp_path / "ws")).spec
+    for tail, said in (("RoundUp", True), ("GuardWithIf", False)):
+        text = f"rows.compute_root().split(x, x, xi, 32, TailStrategy::{tail}).vectorize(xi);"
+        schedule.write_text(json.dumps(schedule_codec.to_json(parse_schedule(text, spec.funcs))))
+        python, _, _, header = exported(options, tmp_path, "python", "object", schedule=schedule).files
+        for written in (python, header):
+            text = written.read_text()
+            assert ("it may read more than the algorithm does, of image 31 elements, and refuses" in text) == said
+            assert f"version {spec.content_hash[:12]}" in text and "It does not run on smaller outputs than" in text
+
+
 def exported(
     options: SubjectOptions, directory: Path, *forms: ExportForm, schedule: Path | str | None = None
 ) -> Exported:
@@ -191,21 +220,33 @@ def test_a_form_that_is_given_twice_is_refused() -> None:
         parse_forms("json,cpp,json")
 
 
-def test_two_forms_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_versions_of_a_pipeline_go_side_by_side(tmp_path: Path) -> None:
     file, schedule = tmp_path / "mine.py", tmp_path / "default.json"
     file.write_text(SCALED)
     schedule.write_text(json.dumps(schedule_codec.to_json(Schedule())))
-    with pytest.raises(InputError, match="two files of the same name"):
-        export(
-            SubjectOptions(pipeline=str(file), target="host"),
-            forms=None,
+
+    def exported_as(name: str | None, size: int) -> tuple[set[str], list[str]]:
+        heard = Heard()
+        result = export(
+            SubjectOptions(pipeline=str(file), target="host", estimates=(("output", (size,)),)),
+            forms=("json", "python", "cpp"),
             directory=tmp_path / "out",
-            function_name="mine_schedule",
+            function_name=name,
             schedule=str(schedule),
             workspace=Workspace(tmp_path / "ws"),
             measure=MEASURE,
-            progress=Silent(),
+            progress=heard,
         )
+        return {each.name for each in result.files}, [each for each in heard.notes if "will be replaced" in each]
+
+    assert exported_as(None, 64) == ({"mine.schedule.json", "mine_schedule.py", "mine_schedule.h"}, [])
+    named, replaced = exported_as("large", 128)
+    assert named == {"large.schedule.json", "large_schedule.py", "large_schedule.h"} and not replaced
+    assert "inline void apply_schedule_large(" in (tmp_path / "out" / "large_schedule.h").read_text()
+    _, again = exported_as(None, 64)
+    assert not again
+    _, (replaced,) = exported_as("large", 64)
+    assert "large.schedule.json, large_schedule.py, large_schedule.h" in replaced and "--function-name" in replaced
 
 
 @pytest.mark.parametrize(
@@ -277,6 +318,7 @@ def test_source_is_written_as_a_person_would(tmp_path: Path) -> None:
     assert read_schedule_file(again) == schedule  # by whose names the store knows it
 
 
+@pytest.mark.usefixtures("own_processes")
 def test_exports_say_what_they_are_for_and_which_sizes_outputs_may_have(tmp_path: Path) -> None:
     options = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
     workspace = Workspace(tmp_path / "ws")
@@ -315,6 +357,7 @@ def test_exports_say_what_they_are_for_and_which_sizes_outputs_may_have(tmp_path
             code(image, output)
 
 
+@pytest.mark.usefixtures("own_processes")
 def test_exported_code_keeps_constraints(tmp_path: Path) -> None:
     """Interleaved in and out, with three channels: as the file says, and nothing else."""
     schedule = tmp_path / "default.schedule.json"

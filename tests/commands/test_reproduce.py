@@ -25,7 +25,7 @@ from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import BufferArgument, PipelineSpec
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Workspace
-from tests.machine.opened import load, needs_hexagon
+from tests.machine.opened import compiled_modules, load, needs_hexagon
 from tests.samples.values import MACHINE, SPEC, sample
 
 
@@ -102,6 +102,7 @@ def test_tolerances_that_were_measured_for_the_dsp_are_found(tmp_path: Path) -> 
     with Store(workspace.samples, progress=Silent(), wait_s=0):
         pass
     with (
+        compiled_modules(),
         open_machine(target, options, workers=1) as machine,
         machine.session(spec, Inputs(), References(memory=workspace.cache)) as session,
     ):

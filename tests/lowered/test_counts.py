@@ -23,7 +23,7 @@ from hltune.suite.catalog import FILTERS
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
-from tests.loading import Unchecked
+from tests.loading import Unchecked, fresh
 from tests.lowered.tracing import traced
 
 WIDTH, HEIGHT = 192, 144
@@ -77,8 +77,7 @@ def counted(found: Walked) -> tuple[Counter[str], Counter[str]]:
 
 @cache
 def load(benchmark: Benchmark) -> PipelineSpec:
-    with Worker() as worker:
-        return worker.run(Unchecked(source=benchmark.source(WIDTH, HEIGHT), target="host", cache=CACHE))
+    return fresh(Unchecked(source=benchmark.source(WIDTH, HEIGHT), target="host", cache=CACHE))
 
 
 @pytest.mark.parametrize("name", ["default", "expert"])

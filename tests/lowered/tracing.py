@@ -13,11 +13,12 @@ import numpy as np
 
 from hltune.machine.inputs import random_array, shape_of
 from hltune.pipeline.build import build
-from hltune.runtime.worker import Process, Worker
+from hltune.runtime.worker import Process
 from hltune.schedule.apply import apply_schedule
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import BufferArgument, PipelineSpec
+from tests.loading import fresh
 
 LOAD, STORE = 0, 1
 _HEADER = struct.Struct("<IiBBHiiii")
@@ -62,8 +63,8 @@ def traced(spec: PipelineSpec, schedule: Schedule, folder: Path) -> tuple[Mappin
     What one store needs more than once is loaded once: Halide computes it once, but traces each.
     """
     path = folder / "trace"
-    with Worker(environment={"HL_TRACE_FILE": str(path), "HL_NUM_THREADS": "1"}) as worker:
-        outcome = worker.run(RunJob(spec=spec, schedule=schedule))
+    environment = {"HL_TRACE_FILE": str(path), "HL_NUM_THREADS": "1"}
+    outcome = fresh(RunJob(spec=spec, schedule=schedule), environment)
     assert not isinstance(outcome, Failure), outcome
     stores: Counter[str] = Counter()
     loads: Counter[str] = Counter()

@@ -20,12 +20,12 @@ from hltune.machine.task import NumPyReference
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.c_compilers import find_zig
-from hltune.runtime.worker import Worker, parent
+from hltune.runtime.worker import parent
 from hltune.schedule.parse import parse_schedule
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
-from tests.loading import Unchecked
+from tests.loading import Unchecked, fresh
 
 MODULE = "tests.machine.pipelines"
 OPTIONS = MeasureOptions(threads=2, turns=2, turn_s=0.005, least_run_timeout_s=20.0, least_compile_timeout_s=60.0)
@@ -41,8 +41,7 @@ needs_hexagon = pytest.mark.skipif(
 
 def load(entry: str, target: TargetInfo) -> PipelineSpec:
     source = Source(kind="module", location=MODULE, entry=entry)
-    with Worker() as worker:
-        return worker.run(Unchecked(source=source, target=target.name, cache=CACHE))
+    return fresh(Unchecked(source=source, target=target.name, cache=CACHE))
 
 
 def reference(name: str) -> NumPyReference:

@@ -29,6 +29,7 @@ def test_their_code_is_the_hosts(there: MachineId) -> None:
     assert strict.machine == HOST and parts(strict) == {*there.target.split("-"), "strict_float"}
 
 
+@pytest.mark.usefixtures("own_processes")
 def test_vectors_are_theirs() -> None:
     assert (resolve("host", ZEN5).vector_bytes, resolve("host", ARM).vector_bytes) == (64, 16)
 

@@ -9,9 +9,9 @@ import pytest
 from hltune.machine.inputs import Inputs, random_array
 from hltune.machine.open import resolve
 from hltune.machine.pictures import Picture, PicturesJob, difference
-from hltune.runtime.worker import Worker
 from hltune.schedule.parse import parse_schedule
 from hltune.values.directives import Schedule
+from tests.loading import fresh
 from tests.machine.opened import OPTIONS, load
 
 OTHER_ORDER = "total.update(0).reorder(r_y, r_x, x, y);"
@@ -23,8 +23,7 @@ def made(entry: str, other: str | None = None) -> Pictures:
     spec = load(entry, target)
     schedules = [Schedule()] if other is None else [Schedule(), parse_schedule(other, spec.funcs)]
     job = PicturesJob(spec=spec, schedules=tuple(schedules), target=target.name, inputs=Inputs(), options=OPTIONS)
-    with Worker() as worker:
-        return {(each.kind, each.name): each for each in worker.run(job)}
+    return {(each.kind, each.name): each for each in fresh(job)}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hltune.pipeline.source import parse_estimate, parse_example, parse_paramete
 from hltune.runtime.worker import Worker
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
-from tests.loading import Unchecked
+from tests.loading import Unchecked, fresh
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 
@@ -25,9 +25,10 @@ def cache() -> Path:
 
 @pytest.fixture(scope="session")
 def load(cache: Path) -> Load:
-    """Loads a file in a fresh worker: ``load("blur.cpp:blur", p=["shift=1"], estimates=[...], examples=[...])``.
+    """Loads a file as in a new process: ``load("blur.cpp:blur", p=["shift=1"], estimates=[...], examples=[...])``.
 
-    Whether it computes in its own process what it does afterwards is checked, unless told otherwise.
+    With an environment, it is one. Whether a pipeline computes there what it does afterwards is checked, unless told
+    otherwise.
     """
 
     def load(
@@ -49,7 +50,10 @@ def load(cache: Path) -> Load:
             cxxflags=cxxflags,
         )
         job = LoadJob if checked else Unchecked
+        loading = job(source=source, target="host", cache=cache)
+        if environment is None:
+            return fresh(loading)
         with Worker(environment=environment) as worker:
-            return worker.run(job(source=source, target="host", cache=cache))
+            return worker.run(loading)
 
     return load

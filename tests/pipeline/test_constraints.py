@@ -13,12 +13,13 @@ from numpy.lib.stride_tricks import as_strided
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import resolve
 from hltune.pipeline.layout import layout_of
-from hltune.runtime.worker import Process, Worker
+from hltune.runtime.worker import Process
 from hltune.samples.rows import decode_spec, encode_spec
 from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Constraint, PipelineSpec, ScalarArgument
+from tests.loading import fresh
 from tests.machine.opened import opened
 from tests.pipeline.conftest import PIPELINES, Load
 
@@ -126,14 +127,12 @@ def test_what_is_promised_of_an_output_that_something_names(
     assert (output.constraints, spec.notes) == (INTERLEAVED, ())
     assert layout_of(output, "uint8").strides == (3, -(-96 // pitch) * pitch, 1)
     assert decode_spec(spec.name, encode_spec(spec), spec.hlpipe) == replace(spec, manual=None, manual_images=())
-    with Worker() as worker:
-        found = worker.run(CallNamed(spec, strides, spec.manual_hash if by_hand else None))
+    found = fresh(CallNamed(spec, strides, spec.manual_hash if by_hand else None))
     assert complaint in found if complaint else not found, found
 
 
 def test_a_file_of_halide_s_says_what_it_cannot_know(load: Load, tmp_path: Path) -> None:
-    with Worker() as worker:
-        worker.run(WriteNamed(tmp_path / "named.hlpipe"))
+    fresh(WriteNamed(tmp_path / "named.hlpipe"))
     (note,) = load(tmp_path / "named.hlpipe", estimates=("image=32x24x3",)).notes
     assert "promises of the images of f may not be in the file" in note
 
@@ -149,10 +148,9 @@ def test_the_same_of_a_generator(
     (output,) = spec.outputs
     assert (output.constraints, spec.notes) == (INTERLEAVED, ())
     assert layout_of(output, "uint8").strides == right
-    with Worker() as worker:
-        for base in (None, spec.manual_hash):
-            assert worker.run(CallNamed(spec, right, base)) == ""
-            assert complaint in worker.run(CallNamed(spec, wrong, base))
+    for base in (None, spec.manual_hash):
+        assert fresh(CallNamed(spec, right, base)) == ""
+        assert complaint in fresh(CallNamed(spec, wrong, base))
 
 
 def test_naming_an_image_of_which_nothing_is_promised_changes_nothing(load: Load, tmp_path: Path) -> None:
@@ -220,9 +218,7 @@ def test_halides_default_leaves_no_trace(load: Load) -> None:
 def test_constraints_that_are_expressions(load: Load, pitch: int, width: int, complaint: str) -> None:
     spec = load("layouts.py:rows")
     assert [argument.name for argument in spec.inputs] == ["image", "width"]
-    with Worker() as worker:
-        call = Call(spec, pitch, width)
-        found = worker.run(call)
+    found = fresh(Call(spec, pitch, width))
     assert complaint in found if complaint else not found
 
 

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from hltune.pipeline.source import Source, parse_define, parse_include, parse_parameter, parse_source
-from hltune.runtime.worker import Process, Worker
+from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
 from hltune.values.pipeline import Constraint, PipelineSpec, ScalarArgument
+from tests.loading import fresh
 from tests.pipeline.conftest import PIPELINES, Load
 from tests.pipeline.jobs import Observe
 from tests.pipeline.test_own_output import Run
@@ -163,8 +164,7 @@ def test_constraints_and_ranges(load: Load) -> None:
 
 def test_a_transposed_table_keeps_its_contents(load: Load) -> None:
     spec = parts(load, "tabled", "factor=3")
-    with Worker() as worker:
-        (output,) = worker.run(Observe(spec)).outputs
+    (output,) = fresh(Observe(spec)).outputs
     image = np.random.default_rng(1).integers(0, 200, (32, 48), np.uint8)
     rows = np.arange(32)[:, None]
     expected = (image.astype(int) * 3 + 100 * (rows % 2)).astype(np.uint8)
@@ -176,8 +176,7 @@ def test_a_transposed_table_keeps_its_contents(load: Load) -> None:
 def test_a_part_of_a_table_keeps_its_contents(load: Load, moved: str) -> None:
     """Cropped out of a larger one, whose rows it keeps; and with its origin elsewhere."""
     spec = parts(load, "windowed", f"moved={moved}")
-    with Worker() as worker:
-        (output,) = worker.run(Observe(spec)).outputs
+    (output,) = fresh(Observe(spec)).outputs
     row = np.random.default_rng(1).integers(0, 200, 64, np.int16)
     x = np.arange(64)
     window = (7 * np.arange(40) - 100 * np.arange(3)[:, None])[1:3, 5:25]
@@ -194,8 +193,7 @@ def test_requirements(load: Load, width: int, scale: float, complaint: str | Non
     spec = parts(load, "demanding", "scale=2")
     spec = replace(spec, outputs=tuple(replace(output, estimate=((0, width),)) for output in spec.outputs))
     signal = np.arange(width, dtype=np.float32)
-    with Worker() as worker:
-        found = worker.run(Run(spec, (signal, scale)))
+    found = fresh(Run(spec, (signal, scale)))
     if complaint is None:
         assert found == ((signal * 2).tobytes(),)
     else:
@@ -221,8 +219,8 @@ class CheckAnother:
 def test_a_spec_that_computes_something_else_is_found(load: Load, cache: Path) -> None:
     spec = parts(load, "tabled", "factor=3")
     source = parse_source(f"{FILES}:tabled", parameters=(parse_parameter("factor=4"),), cxxflags=(INCLUDE, SHIFT))
-    with Worker() as worker, pytest.raises(InputError, match="other values in tabled"):
-        worker.run(CheckAnother(source, spec, cache))
+    with pytest.raises(InputError, match="other values in tabled"):
+        fresh(CheckAnother(source, spec, cache))
 
 
 def test_a_program_is_no_generator(load: Load) -> None:

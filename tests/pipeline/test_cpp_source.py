@@ -8,9 +8,9 @@ import pytest
 
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import parse_source
-from hltune.runtime.worker import Worker
 from hltune.values.errors import InputError, JobFailed
 from hltune.values.pipeline import BufferArgument, PipelineSpec, ScalarArgument
+from tests.loading import fresh
 from tests.pipeline.conftest import PIPELINES, Load
 
 ESTIMATES = ("images_0=64", "images_1=65", "func=64", "offset=1", "output=64")
@@ -163,5 +163,5 @@ def test_what_is_wrong_in_the_generator(load: Load, parameter: str, expected: st
 def test_the_target_reaches_the_generator(cache: Path) -> None:
     source = parse_source(str(PIPELINES / "sums.cpp"))
     job = LoadJob(source=source, target="not-a-target", cache=cache)
-    with Worker() as worker, pytest.raises(InputError, match="not-a-target"):
-        worker.run(job)
+    with pytest.raises(InputError, match="not-a-target"):
+        fresh(job)

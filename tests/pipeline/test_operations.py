@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from hltune.pipeline.operations import forecast, rounded_outputs, takes_signs
-from hltune.runtime.worker import Process, Worker
+from hltune.runtime.worker import Process
 from hltune.values.pipeline import FuncInfo
+from tests.loading import fresh
 from tests.pipeline.conftest import Load
 from tests.search.made_up import pipeline
 
@@ -139,8 +140,7 @@ class ChainJob:
 
 
 def test_work_is_foreseen_for_a_long_chain() -> None:
-    with Worker() as worker:
-        found = forecast(replace(pipeline(FuncInfo(name="f", args=("x",))), hlpipe=worker.run(ChainJob())))
+    found = forecast(replace(pipeline(FuncInfo(name="f", args=("x",))), hlpipe=fresh(ChainJob())))
     # Each asks once for the one before: no value is computed again.
     assert found.inlined == found.at_root > 3 * LONG
     assert found.inlined_first

@@ -17,6 +17,7 @@ from hltune.pipeline.source import parse_source
 from hltune.runtime.worker import Process, Worker
 from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, PipelineSpec, ScalarArgument
+from tests.loading import fresh
 from tests.pipeline.conftest import PIPELINES, Load
 from tests.pipelines import embedded
 
@@ -99,8 +100,7 @@ class Draw:
 
 
 def run(job: Run | Compare) -> tuple[bytes, ...] | str | None:
-    with Worker() as worker:
-        return worker.run(job)
+    return fresh(job)
 
 
 def test_tables_of_every_layout_keep_their_contents(load: Load) -> None:
@@ -152,8 +152,7 @@ def test_what_there_is_no_memory_for_is_not_checked(load: Load) -> None:
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "uint64", "float16", "float32", "float64"])
 def test_random_images_take_little_more_memory_than_they_have(dtype: str) -> None:
-    with Worker(preload=("halide",)) as worker:
-        assert worker.run(Draw(dtype)) < np.dtype(dtype).itemsize + 2
+    assert fresh(Draw(dtype)) < np.dtype(dtype).itemsize + 2
 
 
 UNWRITTEN = """
@@ -261,8 +260,7 @@ def test_what_would_be_said_again_is_remembered(tmp_path: Path) -> None:
 def test_what_was_checked_is_not_checked_again(tmp_path: Path) -> None:
     source = parse_source(str(PIPELINES / "embedded.py:gamma"))
     job = LoadJob(source=source, target="host", cache=tmp_path)
-    with Worker() as worker:
-        worker.run(job)
+    fresh(job)
     (mark,) = tmp_path.iterdir()
     assert mark.name.startswith("same-")
 

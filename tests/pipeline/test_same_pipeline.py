@@ -11,16 +11,15 @@ import pytest
 
 from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import Source
-from hltune.runtime.worker import Worker
 from hltune.values.pipeline import BufferArgument, PipelineSpec, ScalarArgument
+from tests.loading import fresh
 from tests.pipeline.conftest import Load
 from tests.pipeline.jobs import Behaviour, Observe
 
 
 @cache
 def observe(spec: PipelineSpec) -> Behaviour:
-    with Worker() as worker:
-        return worker.run(Observe(spec))
+    return fresh(Observe(spec))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +73,7 @@ def test_names_for_people(specs: dict[str, PipelineSpec]) -> None:
 @pytest.mark.parametrize("file", ["blur_generator.py", "blur_function.py", "blur.cpp"])
 def test_identity_is_stable_in_fresh_workers(specs: dict[str, PipelineSpec], load: Load, file: str) -> None:
     key = {"blur.cpp": "blur cpp"}.get(file, file.removesuffix(".py").replace("_", " "))
-    assert load(file).content_hash == specs[key].content_hash
+    assert load(file, environment={}).content_hash == specs[key].content_hash
 
 
 def test_estimates_are_part_of_the_identity(load: Load, specs: dict[str, PipelineSpec]) -> None:
@@ -102,7 +101,6 @@ def test_parameters_change_the_algorithm(load: Load, specs: dict[str, PipelineSp
 
 def test_a_function_of_an_installed_module(cache: Path) -> None:
     source = Source(kind="module", location="tests.pipelines.blur_function", entry="blur", parameters=(("shift", "2"),))
-    with Worker() as worker:
-        spec = worker.run(LoadJob(source=source, target="host", cache=cache))
+    spec = fresh(LoadJob(source=source, target="host", cache=cache))
     assert spec.name == "blur_function"
     assert len(spec.funcs) == 4

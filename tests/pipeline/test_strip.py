@@ -3,14 +3,13 @@
 import pytest
 
 from hltune.pipeline.strip import strip_schedule
-from hltune.runtime.worker import Worker
 from hltune.values.errors import InputError
+from tests.loading import fresh
 from tests.pipeline.schedules import HandMadeJob, RandomJob
 
 
 def test_random_programs_lose_their_schedules_and_tell_them() -> None:
-    with Worker() as worker:
-        found = worker.run(RandomJob(range(12)))
+    found = fresh(RandomJob(range(12)))
     for seed, (unchanged, same, schedule, recovered) in found.items():
         assert unchanged, seed
         assert same, seed
@@ -20,8 +19,7 @@ def test_random_programs_lose_their_schedules_and_tell_them() -> None:
 
 
 def test_hand_made_pipeline_computes_the_same_without_its_schedule() -> None:
-    with Worker() as worker:
-        plain, scheduled, stripped, outputs = worker.run(HandMadeJob())
+    plain, scheduled, stripped, outputs = fresh(HandMadeJob())
     assert strip_schedule(plain) == plain
     assert stripped != scheduled
     assert strip_schedule(stripped) == stripped
@@ -30,8 +28,7 @@ def test_hand_made_pipeline_computes_the_same_without_its_schedule() -> None:
 
 
 def test_what_is_cut_off_is_damaged() -> None:
-    with Worker() as worker:
-        _, scheduled, _, _ = worker.run(HandMadeJob())
+    _, scheduled, _, _ = fresh(HandMadeJob())
     for size in range(8, len(scheduled), 997):
         with pytest.raises(InputError):
             strip_schedule(scheduled[:size])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from hltune.machine.open import target_job
+from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.target import TargetInfo
 from hltune.programs.program import Program, ProgramJob
@@ -38,8 +38,7 @@ def maker() -> Iterator[Worker]:
 
 @pytest.fixture(scope="module")
 def host() -> TargetInfo:
-    with Worker() as worker:
-        return worker.run(target_job("host"))
+    return resolve("host")
 
 
 @pytest.mark.parametrize("seed", [0, 11])

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hltune.commands.explain import Explained, Explanation
 from hltune.lowered.account import Account
+from hltune.lowered.estimate import TERMS
 from hltune.search.advice import Advice
 from hltune.search.faults import Fault
 from hltune.values.cost import Cost, Measurement
@@ -16,7 +17,9 @@ from hltune.values.roles import Stage
 from hltune.values.unit import MILLISECONDS
 from tests.report.values import CRASH, HOST, SCHEDULE, SUBJECT
 
-ACCOUNT = Account(bodies=(), allocations=(), terms={"compute": 2e-3}, launches=0.0, program_hash="one")
+ACCOUNT = Account(
+    bodies=(), allocations=(), terms=dict.fromkeys(TERMS, 0.0) | {"compute": 2e-3}, launches=0.0, program_hash="one"
+)
 UNREADABLE = Failure(stage="read", kind="error", message="a lowered program that this version cannot read")
 PROFILED = Profile(
     seconds=2.4e-3,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hltune.lowered.account import Account, Body, Level
+from hltune.lowered.estimate import TERMS
 from hltune.report.explanation import explained
 from hltune.values.roles import Stage
 from tests.report.explained import FOUND, UNREADABLE, explanation
@@ -41,7 +42,11 @@ def nest(*loops: tuple[str, str, float], lanes: float = 8.0) -> Account:
         lanes=lanes,
     )
     return Account(
-        bodies=(body,), allocations=(), terms={"compute": 1e-3}, launches=0.0, program_hash=repr((loops, lanes))
+        bodies=(body,),
+        allocations=(),
+        terms=dict.fromkeys(TERMS, 0.0) | {"compute": 1e-3},
+        launches=0.0,
+        program_hash=repr((loops, lanes)),
     )
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from hltune.commands.explain import Explained, in_order
-from hltune.report.explain import print_explained
+from hltune.report.explain import print_explained, shown_funcs
 from hltune.report.explanation import explained
 from hltune.schedule.recover import Recovered
 from hltune.values.cost import Cost, Heap
@@ -214,6 +214,29 @@ def test_what_was_measured_is_said_of_a_program_that_cannot_be_read() -> None:
     assert found["funcs"][0]["measured"]["share"] == 1.0 and [each["stage"] for each in found["failures"]] == ["read"]
     readable = explained(replace(explanation(FOUND), root=UNREADABLE))["schedules"][0]
     assert len(readable["failures"]) == 1, "what is needed is not known"
+
+
+def test_what_is_hidden_is_added_up() -> None:
+    def row(name: str, measured: float | None, predicted: float | None) -> dict[str, Any]:
+        seen = None if measured is None else {"share": measured, "cost": 100.0 * measured}
+        said = None if predicted is None else {"share": predicted, "ms": predicted}
+        return {"name": name, "measured": seen, "predicted": said, "disagree": False}
+
+    rows = [row("out", 0.98, 0.5), row("a", 0.009, 0.4), row("b", 0.008, 0.004), row("c", None, 0.006)]
+    *shown, others = shown_funcs(rows)
+    assert shown == rows[:2]
+    assert others["name"] == "2 others" and others["measured"] == {"share": 0.008, "cost": 0.8}
+    assert others["predicted"] == {"share": pytest.approx(0.01)}
+    assert shown_funcs(rows[:2]) == rows[:2]
+
+
+def test_a_fault_of_many_stages_says_so() -> None:
+    many = replace(FOUND, advice=(replace(advice("slow"), fault=replace(advice("slow").fault, others=3)),))
+    document = explained(explanation(many))
+    (found,) = document["schedules"][0]["advice"]
+    assert (found["others"], found["measured_share"]) == (3, None)
+    printed = shown(lambda console: print_explained(console, document))
+    assert "; 3 other stages have such a fault, too (" in " ".join(printed.split())
 
 
 def test_whose_measured_times_are_one_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -140,6 +140,9 @@ def test_what_shows_a_failure_names_pipeline_and_workspace(tmp_path: Path) -> No
     assert ">killed by signal 11<" in shown and "signal N" not in shown
     (plain,) = reported([result(failures=(FAILED,))], {}, command="")["pipelines"]
     assert plain["failures"][0]["reproduce"] == command
+    images = ((None, Path("my photo.png")), ("k", Path("k.npy")))
+    given = reported([result(failures=(FAILED,), images=images)], {}, command="")["pipelines"][0]
+    assert given["failures"][0]["reproduce"] == f"{command} -i 'my photo.png' -i k=k.npy"
     (since,) = reported([result(failures=(replace(FAILED, otherwise_since=True),))], {}, command="")["pipelines"]
     assert since["failures"][0]["reproduce"] is None
 
@@ -206,7 +209,7 @@ def test_the_page_says_whether_more_tuning_helps(tmp_path: Path) -> None:
     assert f"<p>More tuning: {said}.</p>" in (tmp_path / "out.html").read_text()
     assert reported([result()], {}, command="")["pipelines"][0]["outlook"] is None
     (found,) = under_way(ROUNDS, MILLISECONDS, command="")["pipelines"]
-    assert found["outlook"] == "too few rounds (2) to tell; give more --minutes"
+    assert found["outlook"] == "too few rounds (2) to tell; another run goes on from here"
 
 
 def test_what_no_change_helps_with_is_listed_apart(tmp_path: Path) -> None:

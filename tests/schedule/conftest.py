@@ -6,6 +6,7 @@ import pytest
 
 from hltune.runtime.worker import Worker
 from hltune.values.pipeline import PipelineSpec
+from tests.loading import fresh
 from tests.schedule.plugin import ENVIRONMENT, MakeSpec
 
 NAMES = ("separable", "convolution", "channels", "two_outputs", "tuples", "histogram", "small", "odd_names")
@@ -24,5 +25,4 @@ def specs() -> dict[str, PipelineSpec]:
 
 def _spec(name: str) -> PipelineSpec:
     """Built in a process of its own: the second Func called output would be named ``output$1``."""
-    with Worker(environment=ENVIRONMENT, preload=("halide",)) as worker:
-        return worker.run(MakeSpec(name))
+    return fresh(MakeSpec(name), ENVIRONMENT)

@@ -7,7 +7,7 @@ from hltune.suite.benchmark import Benchmark
 from hltune.suite.catalog import FILTERS
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
-from tests.loading import Unchecked
+from tests.loading import Unchecked, fresh
 from tests.schedule.conftest import NAMES
 from tests.schedule.plugin import SEARCHES, SearchAndReplay, probe
 
@@ -34,9 +34,7 @@ def test_a_replayed_schedule_lowers_to_what_the_plugin_made(
 @pytest.mark.parametrize("benchmark", FILTERS, ids=lambda benchmark: benchmark.name)
 def test_so_it_does_for_every_built_in_benchmark(worker: Worker, benchmark: Benchmark, searches: Searches) -> None:
     source = benchmark.source(benchmark.width, benchmark.height)
-    with Worker(preload=("halide",)) as loader:
-        spec = loader.run(Unchecked(source=source, target="host", cache=CACHE))
-    check(worker, spec, searches)
+    check(worker, fresh(Unchecked(source=source, target="host", cache=CACHE)), searches)
 
 
 def check(worker: Worker, spec: PipelineSpec, searches: Searches) -> None:

@@ -152,6 +152,7 @@ CPP = """\
 #include <iostream>
 #include <map>
 #include <regex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -197,6 +198,22 @@ inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline
         const auto told = [](const Known &func) {
             return func.second.empty() ? func.first : func.first + " of " + func.second;
         };
+        // What is scheduled before, by the file or by a generator that it calls, may be another program than was
+        // measured: any stage, where a Func is computed that is inlined here, and where any is stored.
+        const std::set<size_t> inlined = {1, 2, 3, 4}, free = {};
+        const auto is_scheduled = [&](size_t number, const ::Halide::Internal::Function &of) {
+            const auto is_set = [](const ::Halide::LoopLevel &given) {
+                ::Halide::LoopLevel level = ::Halide::LoopLevel::inlined();
+                level.set(given);
+                return !level.lock().is_inlined();
+            };
+            bool found = inlined.count(number) && is_set(of.schedule().compute_level());
+            found = found || is_set(of.schedule().store_level()) || of.definition().schedule().touched();
+            for (const ::Halide::Internal::Definition &update : of.updates()) {
+                found = found || update.schedule().touched();
+            }
+            return found;
+        };
         const Known nothing = {"nothing", ""};
         const std::vector<Known> expected = {
             {"blur", "3 dimensions"},
@@ -214,6 +231,9 @@ inline void apply_schedule_blur_3x3([[maybe_unused]] ::Halide::Pipeline pipeline
             _halide_user_assert(plain(had.first) == plain(has.first) && had.second == has.second)
                 << "this schedule was made for another version of this pipeline: it had " << told(had) << " where "
                 << told(has) << " is; leave it out, and make it anew with hltune\\n";
+            _halide_user_assert(free.count(number) || !is_scheduled(number, pipeline.get_func(number).function()))
+                << has.first << " is scheduled before this schedule is applied, by the generator or by one that it "
+                << "calls: remove that, for hltune has measured without it\\n";
         }
     }
     ::Halide::Func output = pipeline.get_func(4);
@@ -489,6 +509,13 @@ UPDATES = {
     "an update less": ((("r_x", "r_y"),), " with an update over (r_x, r_y) where"),
 }
 """The same for updates of total."""
+SCHEDULED_BEFORE = {
+    "split": ("apply_schedule_own(pipeline, target)", "output"),
+    "placed": ("pipeline.get_func(2).compute_root()", "total"),
+    "stored": ("pipeline.get_func(2).store_root()", "total"),
+    "an update": ("pipeline.get_func(2).update(1).unscheduled()", "total"),
+}
+"""What the generator does before it applies a header, and the Func whose schedule it then finds."""
 DISPATCH = """
 #include <cstdlib>
 inline void apply_schedule_convolution(::Halide::Pipeline pipeline, const ::Halide::Target &target) {
@@ -516,9 +543,18 @@ def test_a_generator_of_other_funcs_refuses_the_header(specs: dict[str, Pipeline
     for number, (version, (funcs, _)) in enumerate(had.items()):
         headers += to_cpp_header(Schedule(), spec_of(*funcs, name=f"v{number}"))
         dispatch += f'    if (version == "{version}") apply_schedule_v{number}(pipeline, target);\n'
+    convolution = specs["convolution"]
+    headers += to_cpp_header(parse_schedule("output.vectorize(x, 8);", convolution.funcs), convolution, name="own")
+    for version, (before, _) in SCHEDULED_BEFORE.items():
+        dispatch += f'    if (version == "{version}") {{ {before}; apply_schedule_own(pipeline, target); }}\n'
     (tmp_path / "schedules.h").write_text(headers + dispatch + "}\n")
     generator = _build(tmp_path)
-    for version, (_, difference) in had.items():
+    said = {
+        version: f"made for another version of this pipeline: it had {difference}"
+        for version, (_, difference) in had.items()
+    }
+    said |= {version: f"{func} is scheduled before" for version, (_, func) in SCHEDULED_BEFORE.items()}
+    for version, text in said.items():
         done = subprocess.run(
             [generator, "-g", "convolution", "-f", "f", "-e", "stmt", "-o", tmp_path, "target=host"],
             check=False,
@@ -527,7 +563,7 @@ def test_a_generator_of_other_funcs_refuses_the_header(specs: dict[str, Pipeline
             env={"LD_LIBRARY_PATH": str(library_directory()), "VERSION": version},
         )
         assert done.returncode != 0, version
-        assert f"made for another version of this pipeline: it had {difference}" in done.stderr
+        assert text in done.stderr
         assert not list(tmp_path.glob("*.stmt"))
 
 
@@ -652,6 +688,7 @@ def test_no_identifier_is_a_macro_of_halide(tmp_path: Path) -> None:
 def test_the_name_of_the_function(name: str, suffix: str) -> None:
     spec = spec_of(*FUNCS, name=name)
     assert f"inline void apply_schedule_{suffix}(" in to_cpp_header(Schedule(), spec)
+    assert f"inline void apply_schedule_{suffix}(" in to_cpp_header(Schedule(), spec_of(*FUNCS), name=name)
 
 
 @pytest.mark.parametrize(
@@ -665,6 +702,8 @@ def test_the_name_of_the_function(name: str, suffix: str) -> None:
         ("gamma", "f_gamma"),
         ("sqrtf", "f_sqrtf"),
         ("remove", "f_remove"),
+        ("features", "f_features"),
+        ("halide_blur", "f_halide_blur"),
     ],
 )
 def test_the_name_of_the_compiled_function(name: str, function: str) -> None:

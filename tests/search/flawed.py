@@ -30,6 +30,20 @@ def _sharpened(width: int, height: int, first: Callable[[hl.Expr], hl.Expr]) -> 
     return output
 
 
+def chained(width: int = 512, height: int = 512, stages: int = 40) -> hl.Func:
+    """Many stages that take as long as each other."""
+    x, y = hl.vars("x y")
+    image = hl.ImageParam(hl.Float(32), 2, "image")
+    values = hl.Func("link_0")
+    values[x, y] = image[x, y] + 1.0
+    for number in range(1, stages):
+        former, values = values, hl.Func(f"link_{number}")
+        values[x, y] = former[x, y] * 0.5 + former[x + 1, y]
+    image.set_estimates([hl.Range(0, width + stages), hl.Range(0, height)])
+    values.set_estimates([hl.Range(0, width), hl.Range(0, height)])
+    return values
+
+
 def paired(width: int = 2048, height: int = 1024) -> hl.Func:
     """Two values of each point, of which the output needs both."""
     x, y = hl.vars("x y")

@@ -32,7 +32,7 @@ from tests.search.flawed import FLAWS, GOOD, Flaw
 CORES = 2
 TOGETHER = (
     ("sharpened", "paired", "bordered", "dashed", "windowed", "coloured"),
-    ("sharpened_roots", "summed", "counted", "stepped"),
+    ("sharpened_roots", "summed", "counted", "stepped", "chained"),
 )
 """Pipelines that one process makes: names that were used in it before get numbers."""
 
@@ -418,6 +418,16 @@ def test_parallel_loops_in_each_other_are_all_tasks(readers: dict[str, Reader]) 
     outer = nested.replace(".parallel(y)", "")
     (fault,) = (each for each in KINDS["idle"](readers["sharpened"].case(outer)) if each.stage.func == "sharp")
     assert "3 tasks for 2 threads" in fault.text
+
+
+def test_what_is_alike_in_many_stages_is_said_of_all_of_them(readers: dict[str, Reader]) -> None:
+    reader = readers["chained"]
+    case = replace(reader.case(""), schedule=every_func_at_root(reader.spec), account=reader.root)
+    each = [*KINDS["scalar"](case)]
+    assert not any(case.matters(fault.seconds) for fault in each)
+    found = {fault.kind: fault for fault in faults(case)}
+    assert found["scalar"].others == len(each) - 1 == 40  # the image as well, where every Func is at root
+    assert found["scalar"].seconds > 0.5 * case.account.seconds and found["scalar"].changes
 
 
 def test_threads_may_share_the_loop_around(reader: Reader) -> None:

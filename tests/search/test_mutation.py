@@ -13,11 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hltune.machine.open import target_job
+from hltune.machine.open import resolve
 from hltune.machine.task import NumPyReference
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
-from hltune.runtime.worker import Worker
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search import mutation
@@ -32,7 +31,7 @@ from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import from_json, schedule_hash, to_json
 from tests.cache import CACHE
-from tests.loading import Unchecked
+from tests.loading import Unchecked, fresh
 from tests.machine.opened import OPTIONS, opened
 from tests.search.made_up import pipeline
 
@@ -166,15 +165,13 @@ def test_what_cannot_be_changed() -> None:
 
 @pytest.fixture(scope="module")
 def host() -> TargetInfo:
-    with Worker() as worker:
-        return worker.run(target_job("host"))
+    return resolve("host")
 
 
 @pytest.fixture(scope="module")
 def blur(host: TargetInfo) -> PipelineSpec:
     source = Source(kind="module", location="tests.machine.pipelines", entry="blur")
-    with Worker() as worker:
-        return worker.run(Unchecked(source=source, target=host.name, cache=CACHE))
+    return fresh(Unchecked(source=source, target=host.name, cache=CACHE))
 
 
 @pytest.mark.long

@@ -12,7 +12,6 @@ import pytest
 from hltune.pipeline.build import build
 from hltune.pipeline.images import Array as Image
 from hltune.pipeline.target import TargetInfo
-from hltune.runtime.worker import Worker
 from hltune.schedule.apply import apply_schedule
 from hltune.schedule.parse import parse_schedule
 from hltune.suite.benchmark import Benchmark, schedules
@@ -21,7 +20,7 @@ from hltune.suite.strips import HVX_LANES
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import PipelineSpec
 from tests.cache import CACHE
-from tests.loading import Unchecked
+from tests.loading import Unchecked, fresh
 from tests.suite.inputs import MASKS, images
 
 TINY = [(1, 1), (2, 1), (3, 7), (10, 5)]
@@ -110,8 +109,7 @@ def _target(vector_bytes: int, machine: str = "host") -> TargetInfo:
 
 @cache
 def _spec(benchmark: Benchmark) -> PipelineSpec:
-    with Worker(preload=("halide",)) as worker:
-        return worker.run(Unchecked(source=benchmark.source(333, 217), target="host", cache=CACHE))
+    return fresh(Unchecked(source=benchmark.source(333, 217), target="host", cache=CACHE))
 
 
 def _compiled(spec: PipelineSpec, schedule: Schedule) -> Any:

@@ -10,11 +10,10 @@ import pytest
 
 from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights
-from hltune.machine.open import identify, target_job
+from hltune.machine.open import identify, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.pipeline.source import Source
 from hltune.runtime.progress import Silent
-from hltune.runtime.worker import Worker
 from hltune.samples.writer import Store
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.search.pool import SearchPool
@@ -31,7 +30,7 @@ from hltune.workspace.records import Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
 from tests.cache import CACHE
-from tests.loading import Unchecked
+from tests.loading import Unchecked, fresh
 from tests.tuning.recorded import RecordedSession
 
 THREADS = 2
@@ -39,9 +38,8 @@ THREADS = 2
 
 def load(entry: str) -> Subject:
     source = Source(kind="module", location="tests.machine.pipelines", entry=entry)
-    with Worker(preload=("halide",)) as worker:
-        target = worker.run(target_job("host"))
-        spec = worker.run(Unchecked(source=source, target=target.name, cache=CACHE))
+    target = resolve("host")
+    spec = fresh(Unchecked(source=source, target=target.name, cache=CACHE))
     return Subject(spec=spec, target=target, benchmark=None, hand_written={})
 
 

@@ -40,6 +40,10 @@ def test_people_read_what_it_is_for() -> None:
     for extents, fits in (((8, 1), True), ((12, 1), True), ((10, 1), False), ((4, 1), False)):
         assert OutputSizes({"sum": (8, 1)}, {"sum": (4, 1)}).allow("sum", extents) == fits
     in_steps = about(None, OutputSizes({"sum": (8, 1)}, {"sum": (4, 1)})).lines()[1]
+    unchecked = about(None, OutputSizes({"sum": (8, 1)}, {"sum": (1, 1)}, checked=False)).lines()[1]
+    assert "does not run" not in unchecked and "smaller than sum 8x1, it writes beyond their ends" in unchecked
+    beyond = about(None, OutputSizes({"sum": (8, 1)}, {"sum": (1, 1)}, beyond={"image": (3, 0)})).lines()[1]
+    assert beyond.endswith("than the algorithm does, of image 3x0 elements, and refuses images without them.")
     assert "smaller outputs than sum 8x1, " in in_steps and "larger by multiples of sum 4x1." in in_steps
 
 

@@ -21,6 +21,8 @@ from hltune.workspace.subject import MANUAL, MANUAL_PART, Subject, SubjectOption
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 
+pytestmark = pytest.mark.usefixtures("own_processes")
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Workspace:

@@ -107,7 +107,7 @@ def export(
     Args:
         directory: Directory for the files.
         forms: Some of json, python, cpp, object, offload, separated by commas.
-        function_name: C name of the compiled pipeline.
+        function_name: what files, functions in source and the compiled one are called.
         cmake: Write a file for CMake: it builds a C++ generator, or, with --format object, links the compiled pipeline.
     """
     with interrupts.importing():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.schedule_codec import Written, read_written, schedule_hash
 from hltune.workspace.records import Workspace
+from hltune.workspace.refuted import read_refuted
 from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, Subject
 
 _START = re.compile("[0-9a-f]{6,64}")
@@ -35,12 +37,42 @@ class Choice(NamedTuple):
 def choose_one(
     subject: Subject, asked: str | None, workspace: Workspace, machine: MachineId, progress: Progress
 ) -> Choice:
-    """The one schedule that is asked for, see `choose`."""
+    """The one schedule that is asked for, see `choose`, for who uses it without verifying it again.
+
+    Raises:
+        InputError: its outputs were wrong on this machine, or as for `choose`.
+    """
     ((name, schedule),) = choose(subject, [asked], workspace, machine, progress).items()
+    measured = _measured_before(schedule, subject.spec, workspace, machine)
+    if isinstance(measured, Failure):
+        others = "`hltune tune`, which takes it off the record" if asked is None else "leave --schedule out"
+        raise InputError(
+            "this schedule computes wrong outputs",
+            where=name if asked is None else asked,
+            expected="one whose outputs were right whenever they were verified",
+            found=str(measured),
+            todo=f"{others}, or name another one by --schedule: `hltune compare` verifies all that are known",
+        )
     same = [each for each in workspace.records(subject.spec, machine) if each.schedule == schedule]
     called_so = [each for each in same if name in (each.name, each.label)]
     costs = [each.cost for each in called_so or same if each.cost is not None]
-    return Choice(name, schedule, min(costs, default=None), machine)
+    return Choice(name, schedule, min(costs, default=measured), machine)
+
+
+def _measured_before(
+    schedule: Schedule, spec: PipelineSpec, workspace: Workspace, machine: MachineId
+) -> float | Failure | None:
+    """How the outputs of a schedule were wrong on a machine, if ever; else its least cost there, or None.
+
+    A store that cannot be read tells nothing, and keeps nobody from what is on record.
+    """
+    refuted = read_refuted(workspace.refuted(spec, machine))
+    found: float | Failure | None = next((failure for each, failure in refuted if each == schedule), None)
+    if found is None and workspace.samples.exists():
+        key, where = schedule_hash(schedule), (spec.content_hash, machine.key)
+        with contextlib.suppress(InputError), Reader(workspace.samples) as reader:
+            found = reader.refuted(*where).get(key) or reader.costs(*where).get(key)
+    return found
 
 
 def choose(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 from hltune.commands.accounts import Accounts
 from hltune.commands.choice import choose, other_names, other_schedules, reference
@@ -27,10 +28,12 @@ from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker, usable_cores
 from hltune.search.advice import Advice, advise
 from hltune.search.case import Case
+from hltune.search.parts import parts
 from hltune.values.cost import Cost, Measurement, repair_of
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.machine_id import MachineId
+from hltune.values.pipeline import FuncInfo
 from hltune.values.profile import Profile
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.records import Workspace
@@ -66,6 +69,19 @@ class Explained:
     beside: Measurement | None = None
 
 
+class Alone(NamedTuple):
+    """A part of what the first schedule says, in the other one.
+
+    Attributes:
+        written: that schedule, with the names that people know.
+        beside: what the other one costs, side by side.
+    """
+
+    written: Schedule
+    measured: Measurement
+    beside: Measurement
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Schedules of one pipeline, the one that was asked for first.
@@ -75,6 +91,7 @@ class Explanation:
         caches: bytes of the machine's caches, the smallest first; empty if nobody knows.
         also: by which other names the first one is known, such as the expert's.
         same_program: others that are written otherwise, and of which Halide makes the first one's program.
+        alone: what each part of the difference between two schedules makes of the other one; empty if none was tried.
         others: what other known schedules cost, side by side with these, by their names.
         bandwidth_bound: what a parallel, vectorised copy of as many bytes costs; None if nobody asked for others.
         verification: what outputs were verified against; None if nothing ran.
@@ -90,6 +107,7 @@ class Explanation:
     verification: Verification | None = None
     also: tuple[str, ...] = ()
     same_program: tuple[str, ...] = ()
+    alone: tuple[Alone, ...] = ()
 
 
 def explain(
@@ -110,7 +128,7 @@ def explain(
     Args:
         schedule: name of a known schedule, or a file; None for the best known one.
         against: another one; None for none, or, beside others, for the one that people compare with and that works.
-        trying: measure the changes that are advised.
+        trying: measure the changes that are advised, and parts of what makes two schedules differ.
         beside: measure all other known schedules as well.
         cluster: the computers that measure; None for this one.
 
@@ -180,7 +198,11 @@ def explain(
                 progress.note(f"no change is measured: code for {subject.target.name} does not run here")
             elif trying and session is not None:
                 explained[0] = _tried(session, explained[0], progress)
+        alone: tuple[Alone, ...] = ()
+        if trying and session is not None and len(explained) == 2:
+            alone = _alone(session, explained[0], explained[1], subject.spec.funcs, progress)
         again = [found for each in explained for found in _measured_again(each, ran[each.name])]
+        again += [(each.written, each.measured) for each in alone]
         refute(again)
         _check_right(ran, again)
         twins = _twins(first, {**{name: chosen[name] for name in islice(chosen, 1, None)}, **(others or {})}, accounts)
@@ -199,6 +221,7 @@ def explain(
         verification=verification,
         also=also,
         same_program=twins,
+        alone=alone,
     )
 
 
@@ -276,6 +299,27 @@ def _tried(session: Session, explained: Explained, progress: Progress) -> Explai
     return in_order(replace(explained, advice=tuple(advice), beside=measured[""]))
 
 
+def _alone(
+    session: Session, one: Explained, other: Explained, funcs: Sequence[FuncInfo], progress: Progress
+) -> tuple[Alone, ...]:
+    """What each part of the difference makes of the other schedule, side by side with it; the best first."""
+    if same_program(one, other) or one.schedule.base is not None or other.schedule.base is not None:
+        return ()
+    tried = {
+        str(number): each for number, each in enumerate(islice(parts(one.schedule, other.schedule, funcs), _TRIED))
+    }
+    if not tried:
+        return ()
+    progress.phase(f"measuring {len(tried)} parts of what makes {one.name} another schedule than {other.name}")
+    measured = session.measure({"": other.schedule, **{key: each.schedule for key, each in tried.items()}})
+    found = [Alone(each.written, measured[key], measured[""]) for key, each in tried.items()]
+
+    def order(each: Alone) -> float:
+        return 0.0 if (brought := speedup_of(each)) is None else -brought.value
+
+    return tuple(sorted(found, key=order))
+
+
 def _with(advice: Advice, change: Schedule, by_schedule: Mapping[Schedule, Measurement]) -> Advice:
     """The advice with what was measured, which is what people should apply."""
     measured = by_schedule.get(change)
@@ -309,6 +353,11 @@ def speedup_over(one: Explained, other: Explained) -> Speedup | None:
 
 def _compared(slower: Measurement | None, faster: Measurement | None) -> Speedup | None:
     return compared(slower, faster) if isinstance(slower, Cost) and isinstance(faster, Cost) else None
+
+
+def speedup_of(alone: Alone) -> Speedup | None:
+    """How many times as fast a part made the other schedule; None if it failed."""
+    return _compared(alone.beside, alone.measured)
 
 
 def same_program(one: Explained, other: Explained) -> bool:

@@ -1,16 +1,16 @@
 """`hltune export`: a schedule in the forms that other programs use."""
 
+import contextlib
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from hltune.commands.choice import Choice, choose_one, is_known
-from hltune.commands.ours import check_ours
+from hltune.commands.ours import check_ours, is_of_another_version
 from hltune.lowered.readable import Readable, ReadableJob
-from hltune.machine.bounds import OutputSizesJob
+from hltune.machine.bounds import MarginsJob, OutputSizesJob
 from hltune.machine.hexagon.target import offload_target
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify, measured_on, target_job
@@ -32,13 +32,18 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import NO_ROOM, InputError, JobFailed, Refused
 from hltune.values.pipeline import PipelineSpec, ScalarArgument
 from hltune.workspace.records import Workspace
-from hltune.workspace.subject import Subject, SubjectOptions, load_subject
+from hltune.workspace.subject import MANUAL, Subject, SubjectOptions, load_subject
 
 ExportForm = Literal["json", "python", "cpp", "object", "offload"]
 FORMS: tuple[ExportForm, ...] = get_args(ExportForm)
 _SOURCE: tuple[ExportForm, ...] = ("python", "cpp")
 _COMPILED: tuple[ExportForm, ...] = ("object", "offload")
 _OTHER_TAILS = "`hltune compare --schedule FILE` tries it with tail strategies that stay inside, and keeps what works."
+_OF_COMPILED = "It is code for just this processor and its features. No output may share memory with an input."
+_OF_ERRORS = (
+    "An error, as of an image of another size or type than is allowed, ends the program, unless that has called"
+    " halide_set_error_handler(): then the function returns it."
+)
 _PATIENT_S, _SOON_S = 60.0, 5.0
 """Limits on finding out how to write source, where somebody waits for that alone, and at the end of a tuning."""
 
@@ -75,7 +80,9 @@ def export(
 
     Args:
         forms: what to write; None for all that the target has.
-        function_name: C name of the compiled pipeline, if not the pipeline's own.
+        function_name: what the files, the functions in source and the compiled one are called, if not as the
+            pipeline: several versions of it may then be used side by side. A header for the generator that CMake is
+            to build is called as the pipeline, for so the generator includes it.
         cmake: write a file for CMake as well, which builds a C++ generator, or links what was compiled: of other
             pipelines, and where that is asked for without a header for the generator.
         schedule: name of a known one, start of an id, or a file; None for the best known one.
@@ -103,13 +110,6 @@ def export(
             found=f"{name}, the schedule that {subject.spec.name} brings",
             todo="call the pipeline as it is",
         )
-    if function_name is not None and not cmake and not set(_COMPILED) & set(forms):
-        raise InputError(
-            "only compiled code and the file for CMake have a name of C",
-            where="--function-name",
-            found=f"--format {','.join(forms)}",
-            todo="leave it out, or give --format object or --cmake as well",
-        )
     job = CompileJob(
         spec=subject.spec,
         schedule=directives,
@@ -119,27 +119,30 @@ def export(
     )
     if cmake:
         _check_cmake(generator, forms, directives)
-    planned = [path for form in forms for path in _paths(form, job)] + ([_cmake_file(job)] if cmake else [])
-    _check_different(planned)
-    check_ours(
-        planned,
-        sources=_sources(subject),
-        todo="give another -o, or another --function-name for compiled code and --cmake",
-    )
+    stem = subject.spec.name if generator is not None or function_name is None else function_name
+    planned = [path for form in forms for path in _paths(form, job, stem)] + ([_cmake_file(job)] if cmake else [])
+    check_ours(planned, sources=_sources(subject), todo="give another -o, or another --function-name")
+    if others := [path.name for path in planned if is_of_another_version(path, subject.spec.content_hash)]:
+        both = "another -o" if generator is not None else "--function-name NAME"
+        said = f"{', '.join(others)} of another version, or other sizes, will be replaced"
+        progress.note(f"{subject.spec.name}: {said}; {both} keeps both")
     about = About.today(subject.spec, machine, cost, target=subject.target.name)
     about = replace(about, runs_on=_output_sizes(subject, directives, measure, progress))
     notes = [f"{text} {_OTHER_TAILS}"] if (text := about.refused()) is not None else []
     for note in notes:
         progress.note(f"{subject.spec.name}: {note}")
-    texts = _texts([form for form in forms if form not in _COMPILED], about, subject, directives, directory)
+    written: list[ExportForm] = [form for form in forms if form not in _COMPILED]
+    texts = _texts(written, about, subject, directives, directory, name=stem)
     if cmake:
         known_target = target if target == HOST else subject.target.name
-        texts.append((_cmake_file(job), _cmake(generator, subject.spec, job, known_target, about)))
+        texts.append((_cmake_file(job), _cmake(generator, subject.spec, job, known_target, about, stem)))
     compiled: tuple[Path, ...] = ()
     if set(_COMPILED) & set(forms):
+        checks = about.runs_on is None or about.runs_on.checked
+        job = replace(job, about=(*about.lines(), _OF_COMPILED, *[_OF_ERRORS] * checks))
         compiled = tuple(directory / path.name for path in _compile(forms, job))
     if generator is not None and directives.base is None:
-        _warn_of_another_header(generator, directory / _text_name("cpp", subject.spec), progress)
+        _warn_of_another_header(generator, directory / _text_name("cpp", stem), progress)
     files = (*_write(texts), *compiled)
     return Exported(pipeline=subject.spec.name, schedule=name, files=files, notes=tuple(notes))
 
@@ -165,6 +168,10 @@ def _chosen(
     if here.spec.content_hash != subject.spec.content_hash:
         progress.note(f"{subject.spec.name} is another algorithm for {target} than for this machine")
         choice = choice._replace(cost=None)
+    own = subject.known_by_name().get(MANUAL)
+    if own is not None and choice.schedule.base is not None and not subject.spec.has_base(choice.schedule.base):
+        progress.note(f"the schedule that {subject.spec.name} brings is another one for {target}, not measured here")
+        choice = choice._replace(name=MANUAL, schedule=own.schedule, cost=None)
     return subject, choice
 
 
@@ -178,7 +185,11 @@ def _output_sizes(
     task = Task(spec=subject.spec, schedule=schedule, target=target, inputs=Inputs())
     try:
         with Worker(environment=measure.environment) as worker:
-            return worker.run(OutputSizesJob(task=task, options=measure))
+            sizes = worker.run(OutputSizesJob(task=task, options=measure))
+            sizes = sizes._replace(checked="no_asserts" not in subject.target.name.split("-"))
+            with contextlib.suppress(JobFailed):  # then nobody knows what is read on other sizes
+                sizes = sizes._replace(beyond=worker.run(MarginsJob(task=task, options=measure)))
+            return sizes
     except (JobFailed, Refused) as failed:
         progress.note(f"{subject.spec.name}: which sizes its outputs may have is not known. {failed}")
         return None
@@ -186,7 +197,7 @@ def _output_sizes(
 
 def check_texts(subject: Subject, directory: Path) -> None:
     """Raises an `InputError` if `export_texts` would replace files that are not ours."""
-    paths = [directory / _text_name(form, subject.spec) for form in ("json", *_SOURCE)]
+    paths = [directory / _text_name(form, subject.spec.name) for form in ("json", *_SOURCE)]
     check_ours(paths, sources=_sources(subject))
 
 
@@ -197,7 +208,7 @@ def _sources(subject: Subject) -> tuple[str, ...]:
 def export_texts(about: About, subject: Subject, schedule: Schedule, directory: Path) -> tuple[Path, ...]:
     """Writes a schedule in all forms of text and returns the files: no source of what is the author's code already."""
     forms: tuple[ExportForm, ...] = ("json",) if schedule.base is not None else ("json", *_SOURCE)
-    return _write(_texts(forms, about, subject, schedule, directory, limit_s=_SOON_S))
+    return _write(_texts(forms, about, subject, schedule, directory, name=subject.spec.name, limit_s=_SOON_S))
 
 
 def parse_forms(text: str) -> tuple[ExportForm, ...]:
@@ -225,22 +236,26 @@ def _texts(
     schedule: Schedule,
     directory: Path,
     *,
+    name: str,
     limit_s: float = _PATIENT_S,
 ) -> list[tuple[Path, str]]:
-    """The files that are texts; source is written for people, if it is known in so many seconds how."""
+    """The files that are texts, called so; source is written for people, if it is known in so many seconds how."""
     spec = about.spec
     texts: list[tuple[Path, str]] = []
     if "json" in forms:
         document = {**schedule_codec.to_json(schedule), "about": about.document()}
-        texts.append((directory / _text_name("json", spec), json.dumps(document, indent=1) + "\n"))
+        texts.append((directory / _text_name("json", name), json.dumps(document, indent=1) + "\n"))
     if not set(forms) & set(_SOURCE):
         return texts
     source = _for_people(subject, schedule, limit_s)
     for form in _SOURCE:
         if form in forms:
             arguments = source.schedule, spec, about.lines(), source.loops
-            text = to_python(*arguments) if form == "python" else to_cpp_header(*arguments, made_for=about.target)
-            texts.append((directory / _text_name(form, spec), text))
+            if form == "python":
+                text = to_python(*arguments)
+            else:
+                text = to_cpp_header(*arguments, name=name, made_for=about.target)
+            texts.append((directory / _text_name(form, name), text))
     return texts
 
 
@@ -254,31 +269,19 @@ def _for_people(subject: Subject, schedule: Schedule, limit_s: float) -> Readabl
         return Readable(schedule=schedule, loops={})
 
 
-def _text_name(form: ExportForm, spec: PipelineSpec) -> str:
-    return spec.name + {"json": ".schedule.json", "python": "_schedule.py", "cpp": HEADER_ENDING}[form]
+def _text_name(form: ExportForm, name: str) -> str:
+    return name + {"json": ".schedule.json", "python": "_schedule.py", "cpp": HEADER_ENDING}[form]
 
 
-def _paths(form: ExportForm, job: CompileJob) -> list[Path]:
-    """The files of a form."""
+def _paths(form: ExportForm, job: CompileJob, stem: str) -> list[Path]:
+    """The files of a form; texts are called by this stem."""
     if form not in _COMPILED:
-        return [job.directory / _text_name(form, job.spec)]
+        return [job.directory / _text_name(form, stem)]
     return [job.directory / name for name in replace(job, function_name=_function(form, job)).names]
 
 
 def _function(form: ExportForm, job: CompileJob) -> str:
     return f"{job.function_name}_offload" if form == "offload" else job.function_name
-
-
-def _check_different(paths: Sequence[Path]) -> None:
-    """Raises an `InputError` if one file would replace another."""
-    name, count = Counter(path.name for path in paths).most_common(1)[0]
-    if count > 1:
-        raise InputError(
-            "two files of the same name",
-            where="--function-name",
-            expected="another name than that of the schedule's own file",
-            found=name,
-        )
 
 
 def _cmake_file(job: CompileJob) -> Path:
@@ -322,7 +325,7 @@ def _check_cmake(generator: Source | None, forms: Sequence[ExportForm], schedule
         raise InputError("no schedule for the generator", where="--cmake", expected=expected, found=found, todo=todo)
 
 
-def _cmake(generator: Source | None, spec: PipelineSpec, job: CompileJob, target: str, about: About) -> str:
+def _cmake(generator: Source | None, spec: PipelineSpec, job: CompileJob, target: str, about: About, stem: str) -> str:
     if generator is None:
         return for_compiled(name=job.function_name, target=target, directory=job.directory, about=about.lines())
     return for_generator(
@@ -330,7 +333,7 @@ def _cmake(generator: Source | None, spec: PipelineSpec, job: CompileJob, target
         scalars={each.name for each in spec.inputs if isinstance(each, ScalarArgument)},
         name=job.function_name,
         entry=spec.name,
-        header=None if job.schedule.base is not None else _text_name("cpp", spec),
+        header=None if job.schedule.base is not None else _text_name("cpp", stem),
         target=target,
         directory=job.directory,
         about=about.lines(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.provenance import Searched
 from hltune.workspace.lines import add_line
 from hltune.workspace.records import TUNED, Record, Workspace
 from hltune.workspace.refuted import Refuted
@@ -34,6 +36,24 @@ def put_on_record(finals: Finals, spec: PipelineSpec, machine: MachineId, worksp
         return former if former.schedule == record.schedule else record
     workspace.replace(record, spec, machine)
     return record
+
+
+def keep_searched(run: Run, workspace: Workspace, progress: Progress) -> None:
+    """What autoschedulers have found is on record, as after `compare`: who reads a report asks for it.
+
+    What was repaired is not: it is another schedule than theirs.
+    """
+    spec, history = run.tuner.subject.spec, run.tuner.history
+    for name, each in run.tuner.references.items():
+        cost = history.cost_of(each)
+        if not isinstance(each.provenance, Searched) or cost is None or not math.isfinite(cost):
+            continue
+        if history.refuted(each) is None and not history.is_repaired(each):
+            record = Record(name=name, schedule=each.schedule, cost=cost, provenance=each.provenance, compared=False)
+            try:
+                workspace.keep(record, spec, run.machine)
+            except InputError as error:  # a full disk takes nothing away
+                progress.note(f"{spec.name}: {name} is not kept: {error}")
 
 
 @contextlib.contextmanager

@@ -15,6 +15,8 @@ _MARKS = {
     ".cmake": r"(#.*\n)*?# Written \S+ by hltune \S+ with Halide ",
 }
 """How the texts begin that hltune writes; other comments may come first."""
+_VERSION = re.compile(r'(?:, version |"hash": ")([0-9a-f]{12,})')
+"""What they say of the pipeline: the beginning of its hash, or all of it."""
 _BEGINNING = 100_000
 _ELSEWHERE = "give another -o"
 
@@ -30,6 +32,17 @@ def check_ours(paths: Sequence[Path], *, sources: Collection[str] = (), todo: st
     for path in paths:
         if path.exists() and (path.resolve() in own or not _is_ours(path)):
             raise _theirs(path, "one that an earlier export wrote", todo)
+
+
+def is_of_another_version(path: Path, content_hash: str) -> bool:
+    """A file that an earlier export wrote says that it is for another version of the pipeline."""
+    try:
+        with path.open(errors="replace") as file:
+            beginning = file.read(_BEGINNING)
+    except OSError:
+        return False
+    said = _VERSION.search(beginning)
+    return said is not None and not content_hash.startswith(said[1])
 
 
 def check_example(script: Path, others: Iterable[Path], *, sources: Iterable[Path]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hltune.commands.example import Example, Repetition, Wanted, find, repetition
 from hltune.commands.place import open_session
+from hltune.commands.races import again_and_again
 from hltune.commands.reproduce import (
     allowed_on,
     check_place,
@@ -126,7 +127,10 @@ def _left(
         session.ready()
         progress.phase("making sure that it fails")
         with _measuring(session, example, again) as measure:
-            failure = _failure(measure(example.schedule), example)
+            found, measure, races = again_and_again(measure, example.schedule, example.outcome)
+            if races is not None:
+                progress.note(races)
+            failure = _failure(found, example)
             if (note := _otherwise(failure, example)) is not None:
                 progress.note(note)
             search = _Search(measure, example.schedule, failure, progress)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from hltune.commands.explain import Explanation, explain
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
 from hltune.machine.pictures import Picture, PicturesJob
-from hltune.runtime.progress import Progress
+from hltune.runtime.progress import Progress, Remembered
 from hltune.runtime.worker import Worker
 from hltune.samples.reader import Reader
 from hltune.tuning.outlook import Outlook
@@ -37,6 +38,8 @@ class Reported:
         tunings: the commands that tuned it, the oldest first.
         pictures: of the inputs, of what the schedule computes, and of how the other one's outputs differ.
         machine: where tuning measured; None if it never did.
+        notes: what people should know of it, such as that the machine was busy.
+        images: those of the user that it measured on, as `Inputs.images`.
         outlook: what the rounds of tuning say about further ones; None if there was none.
     """
 
@@ -47,6 +50,8 @@ class Reported:
     tunings: tuple[TuningCommand, ...] = ()
     pictures: tuple[Picture, ...] = ()
     machine: MachineId | None = None
+    images: tuple[tuple[str | None, Path], ...] = ()
+    notes: tuple[str, ...] = ()
     outlook: Outlook | None = None
 
 
@@ -70,6 +75,7 @@ def report(
         InputError: no schedule is known, or the inputs do not fit.
         HltuneError: the best schedule does not work.
     """
+    progress = heard = Remembered(progress)
     explanation = explain(
         pipeline,
         schedule=None,
@@ -84,7 +90,7 @@ def report(
     )
     pictures = _pictures(explanation, measure, inputs, progress)
     if not workspace.samples.exists():
-        return Reported(explanation=explanation, pictures=pictures)
+        return Reported(explanation=explanation, pictures=pictures, notes=tuple(heard.notes))
     subject = explanation.subject
     with Reader(workspace.samples) as reader:
         machine = _tuned_on(reader, explanation, progress)
@@ -99,6 +105,8 @@ def report(
             tunings=tuple(read_lines(workspace.tunings(subject.spec, machine), TuningCommand)),
             pictures=pictures,
             machine=machine,
+            images=inputs.images if machine.given else (),
+            notes=tuple(heard.notes),
         )
 
 

@@ -116,7 +116,8 @@ def write_example(
     images = _images(spec, inputs)
     setting = replace(_setting(example, spec, inputs, tolerances), files=images.keys())
     if failure is not None:
-        setting = replace(setting, failure=str(failure), given_up=given_up(failure))
+        of_script = replace(failure, stage=RUN) if failure.stage == RUN_SMOOTH else failure
+        setting = replace(setting, failure=str(of_script), given_up=given_up(of_script))
     about = f"{spec.name}, schedule {example.schedule_hash[:ID_DIGITS]}"
     about += f": {failure}" if failure is not None else ""
     written = {_file_name(name): _npy(image) for name, image in images.items()} | pipeline_files(spec)

@@ -16,7 +16,7 @@ import numpy as np
 
 from hltune import __version__
 from hltune.commands.export import export_texts
-from hltune.commands.on_record import drop_once_wrong, drop_refuted, put_on_record
+from hltune.commands.on_record import drop_once_wrong, drop_refuted, keep_searched, put_on_record
 from hltune.commands.place import begin_session
 from hltune.commands.verification import verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
@@ -43,15 +43,17 @@ from hltune.tuning.rounds import Run, TuneProgress
 from hltune.tuning.searcher import Searcher, climb_baselines
 from hltune.tuning.tuner import Tuner
 from hltune.values.about import About
+from hltune.values.candidate import Candidate
 from hltune.values.cost import count_repaired
-from hltune.values.errors import Failure, InputError
+from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
+from hltune.values.provenance import Named
 from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.default_weights import initial_weights
-from hltune.workspace.lines import add_line, read_lines
+from hltune.workspace.lines import add_line
 from hltune.workspace.records import TUNED, Workspace
-from hltune.workspace.refuted import Refuted
+from hltune.workspace.refuted import read_refuted
 from hltune.workspace.rows import Row
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject
@@ -207,9 +209,8 @@ class Call:
         limits = {"--compile-timeout": self.measure.compile_timeout_s, "--run-timeout": self.measure.run_timeout_s}
         keeps = kept(subject, options.keep, options.only)
         history = History(spec, machine, store, limits=limits, allowed=None if keeps is None else keeps.allows)
-        for each in read_lines(self.workspace.refuted(spec, machine), Refuted):
-            with contextlib.suppress(InputError):  # somebody has changed it
-                history.refute(each.candidate, each.failure)
+        for schedule, failure in read_refuted(self.workspace.refuted(spec, machine)):
+            history.refute(Candidate(schedule=schedule, provenance=Named(name="refuted")), failure)
         # Another run does not repeat what this one leaves to chance.
         rng = np.random.default_rng([options.search.seed, len(history)])
         tuner = Tuner(
@@ -236,6 +237,7 @@ class Call:
         finals = self._decide(run, end_s - began_s)
         say_if_busy(run.session, spec.name, self.progress)
         record = put_on_record(finals, spec, run.machine, self.workspace)
+        keep_searched(run, self.workspace, self.progress)
         if (taken := self.workspace.best(spec, run.machine)).schedule != record.schedule:
             why = "which won a comparison before" if taken.name == TUNED else "which has cost less"
             again = f"{self.options.again}, with --rounds 0, compares them"

@@ -19,20 +19,9 @@ from hltune.lowered.access import PATTERNS
 from hltune.lowered.features import BODY, WHOLE, idle_share
 from hltune.values.program_features import ProgramFeatures
 
-TERMS = (
-    "compute",
-    "access",
-    "scattered",
-    "l1",
-    "l2",
-    "l3",
-    "pages",
-    "chains",
-    "launches",
-    "allocations",
-    "heap_bytes",
-    "faults",
-)
+OF_THE_WHOLE = ("launches", "allocations", "heap_bytes", "faults")
+"""Terms that are of no body."""
+TERMS = ("compute", "access", "scattered", "l1", "l2", "l3", "pages", "chains", *OF_THE_WHOLE)
 """What T0 is the sum of."""
 
 _NS = 1e-9

@@ -11,22 +11,23 @@ from typing import Any
 
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
+from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.task import Task, checked, compile_code
 from hltune.runtime.worker import Process
 from hltune.values.about import OutputSizes
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
+_REMAINDERS = (0, 1, 5, 31)
+"""By how much outputs are larger than their estimates, to see what is read for sizes that tiles do not divide."""
 Regions = Mapping[str, tuple[Interval, ...]]
 """By the input's name, one interval per dimension, innermost first."""
 
 
 def regions_read(call: Callable[..., object], spec: PipelineSpec, inputs: Inputs) -> Regions:
     """What a compiled pipeline reads to compute its outputs at the size of their estimates. Runs in a worker."""
-    images = {a.name: _without_memory(a.dtype, a.estimate) for a in spec.buffers()}
-    values = [images[a.name] if isinstance(a, BufferArgument) else inputs.scalar(a) for a in spec.inputs]
-    outputs = [_without_memory(dtype, output.estimate) for output in spec.outputs for dtype in output.dtypes]
-    call(*values, *outputs)
-    return {name: _region(buffer) for name, buffer in images.items()}
+    return _queried(call, spec, inputs, {each.name: tuple(size for _, size in each.estimate) for each in spec.outputs})[
+        1
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +60,40 @@ class OutputSizesJob:
         return output_sizes(code.function, self.task.spec, self.task.inputs)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginsJob:
+    """Finds out how many elements of inputs a schedule reads that the algorithm does not, on sizes of all remainders.
+
+    Tiles of what is computed from an input may stand out of what is needed of it.
+    """
+
+    task: Task
+    options: MeasureOptions
+
+    def run(self, process: Process) -> dict[str, tuple[int, ...]]:
+        """Runs in a worker; returns the most by dimension, of those inputs of which there are any."""
+        spec, inputs = self.task.spec, self.task.inputs
+        most: dict[str, list[int]] = {each.name: [0] * len(each.estimate) for each in spec.buffers()}
+        task = replace(self.task, target=checked(self.task.target))
+        plain_task = replace(task, schedule=every_func_at_root(spec))
+        call, plain = (compile_code(process, each, self.options).function for each in (task, plain_task))
+        process.enter("bounds query", timeout_s=self.options.run_timeout_s)
+        for more in _REMAINDERS:
+            wanted = {each.name: tuple(extent + more for _, extent in each.estimate) for each in spec.outputs}
+            extents, read = _queried(call, spec, inputs, wanted)
+            _, needed = _queried(plain, spec, inputs, extents)
+            for name, intervals in read.items():
+                for number, (interval, least) in enumerate(zip(intervals, needed[name], strict=True)):
+                    before, behind = least[0] - interval[0], sum(interval) - sum(least)
+                    most[name][number] = max(most[name][number], before, behind)
+        return {name: tuple(each) for name, each in most.items() if any(each)}
+
+
 def output_sizes(call: Callable[..., object], spec: PipelineSpec, inputs: Inputs) -> OutputSizes:
     """What a compiled pipeline makes of outputs of one element, and of those that are one larger. Runs in a worker."""
-    least = _rounded_up(call, spec, inputs, {output.name: (1,) * len(output.estimate) for output in spec.outputs})
+    least, _ = _queried(call, spec, inputs, {output.name: (1,) * len(output.estimate) for output in spec.outputs})
     larger = {name: tuple(extent + 1 for extent in extents) for name, extents in least.items()}
-    following = _rounded_up(call, spec, inputs, larger)
+    following, _ = _queried(call, spec, inputs, larger)
     steps = {
         name: tuple(after - before for before, after in zip(extents, following[name], strict=True))
         for name, extents in least.items()
@@ -71,13 +101,12 @@ def output_sizes(call: Callable[..., object], spec: PipelineSpec, inputs: Inputs
     return OutputSizes(least, steps)
 
 
-def _rounded_up(
+def _queried(
     call: Callable[..., object], spec: PipelineSpec, inputs: Inputs, extents: Mapping[str, tuple[int, ...]]
-) -> dict[str, tuple[int, ...]]:
-    """The extents of outputs with which a compiled pipeline computes these, by their names."""
-    values = [
-        _without_memory(a.dtype, a.estimate) if isinstance(a, BufferArgument) else inputs.scalar(a) for a in spec.inputs
-    ]
+) -> tuple[dict[str, tuple[int, ...]], Regions]:
+    """The extents of outputs with which a compiled pipeline computes these, and what it reads for them."""
+    images = {a.name: _without_memory(a.dtype, a.estimate) for a in spec.buffers()}
+    values = [images[a.name] if isinstance(a, BufferArgument) else inputs.scalar(a) for a in spec.inputs]
     regions = {
         output.name: [(least, extent) for (least, _), extent in zip(output.estimate, extents[output.name], strict=True)]
         for output in spec.outputs
@@ -87,7 +116,8 @@ def _rounded_up(
         for output in spec.outputs
     }
     call(*values, *chain.from_iterable(outputs.values()))
-    return {name: tuple(extent for _, extent in _region(elements[0])) for name, elements in outputs.items()}
+    made = {name: tuple(extent for _, extent in _region(elements[0])) for name, elements in outputs.items()}
+    return made, {name: _region(image) for name, image in images.items()}
 
 
 def compiled_key(task: Task) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hltune.commands.explain import Explained, Explanation, same_program, speedup_over
+from hltune.commands.explain import Alone, Explained, Explanation, same_program, speedup_of, speedup_over
+from hltune.report.documents import failure
 from hltune.report.edits import edits
-from hltune.report.layout import Document
+from hltune.report.layout import CHANGED, Document
 from hltune.report.speedups import UNSURE, speedup_fields
 from hltune.schedule.text import directive_text
+from hltune.values.cost import is_repaired
+from hltune.values.errors import Failure
 
 _SHOWN = 12
 """Directives that people see."""
@@ -29,6 +32,19 @@ def against(result: Explanation) -> Document | None:
         "same_program": same,
         **speedup_fields(None if same else speedup_over(one, other), other.name),
         "differences": [] if same else _differences(one, other),
+        "alone": [_alone(each, other) for each in result.alone],
+    }
+
+
+def _alone(part: Alone, other: Explained) -> Document:
+    """What a part of the difference brings to the other schedule."""
+    changed = edits(other.schedule, part.written)
+    return {
+        "directives": [directive_text(each.directive) for each in changed if each.comes],
+        "dropped": [directive_text(each.directive) for each in changed if not each.comes],
+        **speedup_fields(speedup_of(part), other.name),
+        "failure": failure(part.measured) if isinstance(part.measured, Failure) else None,
+        "repaired": is_repaired(part.measured),
     }
 
 
@@ -49,14 +65,30 @@ def headline(found: Document) -> str:
         return f"{name} and {other} are the same program"
     if found["measured_speedup"] is None:
         return ""
-    text: str = found["measured_text"]
-    return f"{name} is {'in ' if text.startswith('a tie') else ''}{text}"
+    return f"{name} is {_in_words(found['measured_text'])}"
 
 
 def differing(found: Document) -> list[str]:
-    """What only one of them says, under a heading, as long as people read on; empty if directives do not tell."""
+    """What only one of them says, under a heading, as long as people read on; empty if directives do not tell.
+
+    Then what each part of it brings alone, if that was measured.
+    """
     rows: Sequence[Document] = found["differences"] or ()
-    return list(_listed(found, rows)) if rows else []
+    return [*_listed(found, rows), *_parts(found)] if rows else []
+
+
+def _parts(found: Document) -> Iterator[str]:
+    for number, each in enumerate(found["alone"]):
+        if number == 0:
+            yield f"{found['other']} with one of these alone, measured side by side with {found['other']}"
+        said = f"fails: {each['failure']['message']}" if each["failure"] else f"is {_in_words(each['measured_text'])}"
+        yield f"  {said}{f'; it {CHANGED}' if each['repaired'] else ''}"
+        yield from (f"    - {text}" for text in each["dropped"])
+        yield from (f"    + {text}" for text in each["directives"])
+
+
+def _in_words(text: str) -> str:
+    return f"in {text}" if text.startswith("a tie") else text
 
 
 def _listed(found: Document, rows: Sequence[Document]) -> Iterator[str]:

@@ -127,7 +127,9 @@ def _sentence(advice: Document) -> str:
     shares = [f"{advice['share']:.0%} of the predicted time"] if advice["share"] is not None else []
     if advice["measured_share"] is not None:
         shares.append(f"{advice['stage'].partition('.')[0]} takes {advice['measured_share']:.0%} of the measured one")
-    return f"{advice['stage']} {advice['text']} ({'; '.join(shares)})"
+    others = advice["others"]
+    too = "" if not others else f"; {others} other stage{'s have' if others > 1 else ' has'} such a fault, too"
+    return f"{advice['stage']} {advice['text']}{too} ({'; '.join(shares)})"
 
 
 def outcome(advice: Sequence[Document]) -> str:
@@ -162,11 +164,9 @@ def untried(advice: Sequence[Document]) -> str:
 def _print_funcs(console: Console, each: Document) -> None:
     headings = ("share", each["unit"], "T0", "com-\nputed", "lanes", "by\nlane", "tasks")
     table = plain_table(Column("Func", overflow="fold"), *numbers(*headings), Column("works on", no_wrap=True))
-    for row in each["funcs"]:
+    for row in shown_funcs(each["funcs"]):
         measured: Document = row["measured"] or {}
         predicted: Document = row["predicted"] or {}
-        if max(measured.get("share", 0.0), predicted.get("share", 0.0)) < LEAST_SHOWN:
-            continue
         table.add_row(
             row["name"],
             percent(measured.get("share")),
@@ -181,7 +181,30 @@ def _print_funcs(console: Console, each: Document) -> None:
     print_lines(console, "", "where the time goes")
     print_table(console, table)
     if any(row["disagree"] for row in each["funcs"]):
-        print_lines(console, "! differs from the measured share more than twofold", *together(each))
+        print_lines(
+            console,
+            "! differs more than twofold from the measured one, both as shares of what Funcs take in all",
+            *together(each),
+        )
+
+
+def shown_funcs(rows: Sequence[Document]) -> list[Document]:
+    """Those of which there is something to see, and a row for what all others take together."""
+    shown = [row for row in rows if max(_share(row, "measured"), _share(row, "predicted")) >= LEAST_SHOWN]
+    others = [row for row in rows if row not in shown]
+    if not others:
+        return shown
+    sums = {what: [row[what] for row in others if row[what] is not None] for what in ("measured", "predicted")}
+    measured, predicted = (
+        {key: sum(each[key] for each in some) for key in keys} if some else None
+        for some, keys in zip(sums.values(), (("share", "cost"), ("share",)), strict=True)
+    )
+    name = f"{len(others)} other{'s' if len(others) > 1 else ''}"
+    return [*shown, {"name": name, "measured": measured, "predicted": predicted, "disagree": False}]
+
+
+def _share(row: Document, what: str) -> float:
+    return 0.0 if row[what] is None else row[what]["share"]
 
 
 def together(each: Document) -> list[str]:

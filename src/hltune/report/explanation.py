@@ -9,6 +9,7 @@ from typing import Any
 
 from hltune.commands.explain import Explained, Explanation, measured_speedup, predicted_speedup
 from hltune.lowered.account import Account, Body, Level
+from hltune.lowered.estimate import OF_THE_WHOLE
 from hltune.machine.bandwidth import bound_of
 from hltune.report.against import against
 from hltune.report.documents import cost, directives, failure, verification
@@ -24,9 +25,11 @@ from hltune.values.profile import Part, Profile
 from hltune.values.unit import Unit
 from hltune.workspace.subject import Subject
 
-VERSION = 7
+VERSION = 8
 _DISAGREE = 2.0
 """How many times as large one share is as the other, where measured and predicted are said to disagree."""
+_WHOLE = "tasks, heap, page faults"
+"""What T0 says of the whole program, in the table of its Funcs."""
 _LEAST = 0.05
 """Shares that are smaller are noise."""
 
@@ -120,20 +123,25 @@ def _funcs(
     result: Explanation, account: Account | None, profile: Profile | None, measured: Cost | None
 ) -> list[Document]:
     """Each Func that has loops, then what is no Func; by the time that they take."""
-    parts = {} if profile is None else {part.name: part for part in profile.parts}
     bodies = {} if account is None else {body.stage.func: account.of(body.stage.func) for body in account.bodies}
+    seen: dict[str, Document] = {}
+    if profile is not None:
+        unit = result.machine.unit
+        seen = {part.name: _measured(part, profile, measured, unit) for part in profile.parts}
+    said = {} if account is None else {name: _predicted(each, account) for name, each in bodies.items()}
+    disagreeing = _disagreeing(seen, said)
     rows: list[Document] = []
-    for name in dict.fromkeys((*bodies, *parts)):
-        seen = _measured(parts.get(name), profile, measured, result.machine.unit)
-        said = _predicted(bodies.get(name, ()), account)
-        work = _work(name, bodies.get(name, ()), result)
-        rows.append({"name": name, "measured": seen, "predicted": said, "disagree": _disagree(seen, said), **work})
+    for name in dict.fromkeys((*bodies, *seen)):
+        both = {"measured": seen.get(name), "predicted": said.get(name)}
+        rows.append(
+            {"name": name, **both, "disagree": name in disagreeing, **_work(name, bodies.get(name, ()), result)}
+        )
+    if account is not None and (whole := _whole(account))["share"] > 0:
+        rows.append({"name": _WHOLE, "measured": None, "predicted": whole, "disagree": False})
     return sorted(rows, key=lambda row: -_share(row["measured"] if profile else row["predicted"]))
 
 
-def _measured(part: Part | None, profile: Profile | None, measured: Cost | None, unit: Unit) -> Document | None:
-    if part is None or profile is None:
-        return None
+def _measured(part: Part, profile: Profile, measured: Cost | None, unit: Unit) -> Document:
     share = profile.share(part)
     return {
         "share": share,
@@ -145,9 +153,7 @@ def _measured(part: Part | None, profile: Profile | None, measured: Cost | None,
     }
 
 
-def _predicted(bodies: Sequence[Body], account: Account | None) -> Document | None:
-    if account is None or not bodies:
-        return None
+def _predicted(bodies: Sequence[Body], account: Account) -> Document:
     seconds = sum(each.seconds for each in bodies)
     terms = {name: 1e3 * sum(each.terms[name] for each in bodies) for name in bodies[0].terms}
     return {"share": seconds / account.seconds, "ms": 1e3 * seconds, "terms_ms": terms}
@@ -184,11 +190,24 @@ def _working_bytes(body: Body) -> float:
     return body.run_bytes if level is None else level.touched
 
 
-def _disagree(measured: Document | None, predicted: Document | None) -> bool:
-    if measured is None or predicted is None:
-        return False
-    low, high = sorted((measured["share"], predicted["share"]))
-    return high >= _LEAST and high > _DISAGREE * low
+def _whole(account: Account) -> Document:
+    """What T0 says of no Func: that tasks begin, and that buffers are taken from the heap, and their pages."""
+    terms = {name: 1e3 * account.terms[name] for name in OF_THE_WHOLE}
+    milliseconds = sum(terms.values())
+    share = milliseconds / (1e3 * account.seconds) if account.seconds else 0.0
+    return {"share": share, "ms": milliseconds, "terms_ms": terms}
+
+
+def _disagreeing(measured: Mapping[str, Document], predicted: Mapping[str, Document]) -> set[str]:
+    """Funcs whose shares of the time that all of these take differ too much: what is of no Func is told otherwise."""
+    pairs = {name: (seen, predicted[name]) for name, seen in measured.items() if name in predicted}
+    totals = [sum(each["share"] for each in some) or 1.0 for some in zip(*pairs.values(), strict=True)]
+    found: set[str] = set()
+    for name, pair in pairs.items():
+        low, high = sorted(each["share"] / total for each, total in zip(pair, totals, strict=True))
+        if high >= _LEAST and high > _DISAGREE * low:
+            found.add(name)
+    return found
 
 
 def _share(found: Document | None) -> float:
@@ -300,7 +319,8 @@ def _advice(advice: Advice, each: Explained, profile: Profile | None) -> Documen
         "stage": str(fault.stage),
         "text": fault.text,
         "share": share,
-        "measured_share": _measured_share(fault.stage.func, profile),
+        "measured_share": None if fault.others else _measured_share(fault.stage.func, profile),
+        "others": fault.others,
         "changes": len(fault.changes),
         "directives": [directive_text(edit.directive) for edit in changed if edit.comes],
         "dropped": [directive_text(edit.directive) for edit in changed if not edit.comes],

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from hltune.machine.pictures import Picture
 from hltune.machine.speedup import in_order, is_tie, ratio
 from hltune.report.against import differing, headline
 from hltune.report.documents import errors, failure
-from hltune.report.explain import LEAST_SHOWN, by_change, outcome, together, untried
+from hltune.report.explain import LEAST_SHOWN, by_change, outcome, shown_funcs, together, untried
 from hltune.report.explanation import explained
 from hltune.report.layout import CHANGED, Document, count, number, percent
 from hltune.report.outlook import outlook_text
@@ -42,7 +43,7 @@ from hltune.values.unit import MILLISECONDS, Unit, size
 from hltune.workspace.records import TUNED
 from hltune.workspace.tunings import TuningCommand
 
-VERSION = 6
+VERSION = 7
 _SAMPLES = 500
 """Of tuning, that the page shows beside each one that was the best so far."""
 _LINES = 3
@@ -105,7 +106,13 @@ def write_page(document: Document, path: Path, *, refresh_s: int | None = None) 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     shown = {"count": count, "percent": percent, "size": size, "times": partial(number, form=".2f")}
     shown |= {"number": partial(number, form=".6g"), "by_change": by_change, "together": together}
-    shown |= {"outcome": outcome, "untried": untried, "headline": headline, "differing": differing}
+    shown |= {
+        "shown_funcs": shown_funcs,
+        "outcome": outcome,
+        "untried": untried,
+        "headline": headline,
+        "differing": differing,
+    }
     environment.filters.update(shown)  # pyright: ignore[reportUnknownMemberType]
     data = json.dumps(_without_pictures(document)).replace("<", "\\u003c")
     curves = [_curve(each) for each in document["pipelines"]]
@@ -133,7 +140,8 @@ def _unit(unit: Unit) -> Document:
 def _pipeline(result: Reported, place: Sequence[str]) -> Document:
     explanation, machine = result.explanation, result.machine
     chosen = ("--pipeline", explanation.subject.spec.content_hash[:ID_DIGITS])
-    flags = (*chosen, *(("--machine", machine.key) if machine else ()), *place)
+    given = [("-i", f"{name}={path}" if name else str(path)) for name, path in result.images]
+    flags = (*chosen, *(("--machine", machine.key) if machine else ()), *chain.from_iterable(given), *place)
     unit = explanation.machine.unit
     at_s, costs = np.array(result.history, np.float64).reshape(-1, 2).T
     elapsed = minutes_without_pauses(at_s)
@@ -147,6 +155,7 @@ def _pipeline(result: Reported, place: Sequence[str]) -> Document:
         "heap": "in all per call" if unit == MILLISECONDS else "at most at a time",
         "history": [[float(at), unit.from_seconds(cost)] for at, cost in history],
         "measurements": len(costs),
+        "notes": list(result.notes),
         "failures": [_failure(each, flags) for each in result.failures],
         "origins": [{"origin": origin, "count": count} for origin, count in result.origins],
         "outlook": None if result.outlook is None else outlook_text(result.outlook),

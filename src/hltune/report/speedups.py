@@ -5,6 +5,8 @@ from __future__ import annotations
 from hltune.machine.speedup import Speedup
 from hltune.report.layout import Document
 
+_WIDE = 1.3
+"""How many times its lower end the upper end of an interval is where no number in between is worth saying."""
 UNSURE = "in too few turns to be sure"
 
 
@@ -46,10 +48,12 @@ def speedup_text(found: Speedup, other: str = "") -> str:
     unsure = "" if found.sure else f", {UNSURE}"
     if found.tie:
         return f"a tie{other and f' with {other}'}{interval(low, high)}{unsure}"
-    than = other and f" as {other}"
-    if found.value > 1:
-        return f"{ratio_text(found.value)} times as fast{than}{interval(low, high)}{unsure}"
-    return f"{ratio_text(1 / found.value)} times as slow{than}{interval(1 / high, 1 / low)}{unsure}"
+    than, value, how = other and f" as {other}", found.value, "fast"
+    if value < 1:
+        value, low, high, how = 1 / value, 1 / high, 1 / low, "slow"
+    if high > _WIDE * low:
+        return f"{low:.2f} to {high:.2f} times as {how}{than} (95% interval: too noisy to say more){unsure}"
+    return f"{ratio_text(value)} times as {how}{than}{interval(low, high)}{unsure}"
 
 
 def ratio_text(ratio: float) -> str:

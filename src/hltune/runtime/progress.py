@@ -1,6 +1,6 @@
 """How long work says what it does, without knowing who listens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -28,6 +28,23 @@ class Numbered(Progress):
 
     def note(self, text: str) -> None:
         """See `Progress`."""
+        self.progress.note(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered(Progress):
+    """Keeps what people should read, for what they read later."""
+
+    progress: Progress
+    notes: list[str] = field(default_factory=list[str])
+
+    def phase(self, text: str) -> None:
+        """See `Progress`."""
+        self.progress.phase(text)
+
+    def note(self, text: str) -> None:
+        """See `Progress`."""
+        self.notes.append(text)
         self.progress.note(text)
 
 

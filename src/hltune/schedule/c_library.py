@@ -1,7 +1,9 @@
-"""Functions that C programs have already: a pipeline of such a name would take their place, or not compile beside them.
+"""Names that C programs have already: a pipeline of such a name would take their place, or not compile beside them.
 
-Source: ISO C17, 7.3 to 7.31, and what glibc's headers of the same names add from POSIX.
+Source: ISO C17, 7.3 to 7.31, what glibc's headers of the same names add from POSIX, and the names of glibc's headers.
 """
+
+from hltune.schedule.languages import C_RESERVED
 
 _FLOATING = """
 acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp10 exp2 expm1 fabs fdim floor fma
@@ -31,4 +33,18 @@ tempnam time times tmpfile tmpnam toascii tolower toupper truncate ttyname tzset
 unsetenv usleep utime vfork vfprintf vfscanf vprintf vscanf vsnprintf vsprintf vsscanf wait waitpid wcstombs wctomb
 write
 """.split()  # noqa: SIM905 - a table
-C_FUNCTIONS = frozenset([*_OTHERS, *(name + suffix for name in _FLOATING for suffix in ("", "f", "l"))])
+_HEADERS = """
+aio aliases argp argz byteswap complex cpio ctype dirent dlfcn elf endian envz err errno error execinfo fcntl features
+fenv fmtmsg fnmatch fstab fts ftw gconv getopt glob grp iconv ifaddrs inttypes langinfo libgen libintl limits link
+locale malloc math mcheck memory mntent monetary mqueue netdb obstack paths poll pthread pty pwd regex regexp resolv
+sched search semaphore setjmp shadow signal spawn stab stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib
+stdnoreturn string strings stropts sysexits syslog tar termio termios tgmath threads time ttyent uchar ucontext ulimit
+unistd utime utmp utmpx values wait wchar wctype wordexp Halide HalideBuffer HalideRuntime
+""".split()  # noqa: SIM905 - a table
+"""Ours would be found in their place: the folder of an export is on the include path."""
+_FUNCTIONS = frozenset([*_OTHERS, *(name + suffix for name in _FLOATING for suffix in ("", "f", "l"))])
+
+
+def is_taken(name: str) -> bool:
+    """No function of ours, nor its header, can be called so."""
+    return name in C_RESERVED or name in _FUNCTIONS or name in _HEADERS or name.startswith("halide_")

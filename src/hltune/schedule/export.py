@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hltune.runtime.files import move_into
 from hltune.runtime.worker import Process
-from hltune.schedule.c_library import C_FUNCTIONS
+from hltune.schedule.c_library import is_taken
 from hltune.schedule.languages import C_RESERVED
 from hltune.values.directives import ComputeAt, ComputeRoot, Schedule
 from hltune.values.errors import HltuneError, InputError
@@ -55,6 +55,7 @@ class CompileJob:
         offload: the outputs are computed by the Hexagon DSP that the target has beside its processor.
         directory: where the files go; absolute, made if it is missing.
         function_name: the C function, and the files without their suffixes.
+        about: lines of comments for the header.
     """
 
     spec: PipelineSpec
@@ -63,14 +64,15 @@ class CompileJob:
     directory: Path
     function_name: str
     offload: bool = False
+    about: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        taken = self.function_name in C_RESERVED | C_FUNCTIONS
-        if taken or not re.fullmatch(r"[A-Za-z]\w*", self.function_name, re.ASCII):
+        if is_taken(self.function_name) or not re.fullmatch(r"[A-Za-z]\w*", self.function_name, re.ASCII):
             raise InputError(
                 "this cannot be the name of your C function",
                 where="--function-name",
-                expected="a letter, then letters, digits and underscores; no keyword of C or C++, nor a function of C",
+                expected="a letter, then letters, digits and underscores; no keyword of C or C++, nor what functions"
+                " and headers of C, or of Halide, are called",
                 found=repr(self.function_name),
             )
         if not self.directory.is_absolute():
@@ -126,7 +128,9 @@ class CompileJob:
                 "Halide cannot compile this", where=f"{self.spec.name} for {self.target}", found=str(error).strip()
             ) from error
         header = Path(self.names[2])
-        header.write_text(f"{_MARK}{_with_truths(with_legal_names(header.read_text(), self.function_name))}")
+        about = "".join(f"// {line}\n" for line in self.about)
+        declared = _with_truths(with_legal_names(header.read_text(), self.function_name))
+        header.write_text(f"{_MARK}{about}{declared}", encoding="utf-8", errors="backslashreplace")
         return list(self.names)
 
 

@@ -143,6 +143,7 @@ CPP = Language(
 {imports}#include <iostream>
 #include <map>
 #include <regex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -188,6 +189,22 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline,
         const auto told = [](const Known &func) {{
             return func.second.empty() ? func.first : func.first + " of " + func.second;
         }};
+        // What is scheduled before, by the file or by a generator that it calls, may be another program than was
+        // measured: any stage, where a Func is computed that is inlined here, and where any is stored.
+        const std::set<size_t> inlined = {{{inlined}}}, free = {{{free}}};
+        const auto is_scheduled = [&](size_t number, const ::Halide::Internal::Function &of) {{
+            const auto is_set = [](const ::Halide::LoopLevel &given) {{
+                ::Halide::LoopLevel level = ::Halide::LoopLevel::inlined();
+                level.set(given);
+                return !level.lock().is_inlined();
+            }};
+            bool found = inlined.count(number) && is_set(of.schedule().compute_level());
+            found = found || is_set(of.schedule().store_level()) || of.definition().schedule().touched();
+            for (const ::Halide::Internal::Definition &update : of.updates()) {{
+                found = found || update.schedule().touched();
+            }}
+            return found;
+        }};
         const Known nothing = {{"nothing", ""}};
         const std::vector<Known> expected = {{{funcs}
         }};
@@ -200,6 +217,9 @@ inline void apply_schedule_{name}([[maybe_unused]] ::Halide::Pipeline pipeline,
             _halide_user_assert(plain(had.first) == plain(has.first) && had.second == has.second)
                 << "this schedule was made for another version of this pipeline: it had " << told(had) << " where "
                 << told(has) << " is; {todo}\\n";
+            _halide_user_assert(free.count(number) || !is_scheduled(number, pipeline.get_func(number).function()))
+                << has.first << " is scheduled before this schedule is applied, by the generator or by one that it "
+                << "calls: remove that, for hltune has measured without it\\n";
         }}
     }}
 {before}{body}}}

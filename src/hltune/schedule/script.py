@@ -85,7 +85,8 @@ def to_script(spec: PipelineSpec, schedule: Schedule, setting: Setting, *, about
     heading = f"# {_line(about)}\n# pip install halide=={setting.halide} numpy, then: python reproduce.py\n"
     heading += f"# {BY_RULE}\n" if setting.tolerances.by_rule else ""
     body = to_python(schedule, spec)
-    imports = "import contextlib\nimport os\nimport re\nimport sys\nimport time\n"
+    modules = ("contextlib", "os", "re", "signal", "subprocess", "sys", "time")
+    imports = "".join(f"import {name}\n" for name in modules)
     imports += "from itertools import zip_longest\nfrom pathlib import Path\n"
     body = body.replace("import re\nfrom itertools import zip_longest\n", imports, 1)
     environment = f"os.environ.update({dict(setting.environment)})  # before Halide reads it\n"

@@ -31,8 +31,38 @@ GUARD = 4096
 """Bytes before and behind an image that belong to nobody."""
 
 
+PATIENCE = 5
+"""How many times as long as it had when it was measured, and a minute more, a schedule that took too long has here."""
+HERE = "--here"
+"""The argument with which this script does all in its own process, as for a debugger."""
+
+
 def main() -> None:
-    """Runs the pipeline with the schedule, then in a way that is right, and compares."""
+    """Checks in a process of its own, which a wrong schedule may take down."""
+    if HERE in sys.argv:
+        sys.argv.remove(HERE)
+        verdict()
+        return
+    stage, after_s = GIVEN_UP or ("", None)
+    patient_s = None if after_s is None else PATIENCE * after_s + 60
+    try:
+        code = subprocess.run([sys.executable, __file__, *sys.argv[1:], HERE], timeout=patient_s).returncode
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except subprocess.TimeoutExpired:
+        then = f"when it was measured, {{stage}} was given up after {{after_s:.3g}} s"
+        raise SystemExit(f"not done after {{patient_s:.0f}} s; {{then}}: it takes too long") from None
+    if code not in (0, 1):
+        known = -code in list(signal.Signals)
+        name = signal.Signals(-code).name if known else f"exit code {{code}}"
+        as_measured = known and name in (FAILURE or "")
+        how = "as it did when it was measured" if as_measured else f"otherwise than then: {{FAILURE or 'it worked'}}"
+        print(f"the process ended with {{name}}, {{how}}; {{HERE}} runs it without another process", file=sys.stderr)
+    raise SystemExit(1 if code else 0)
+
+
+def verdict() -> None:
+    """Runs the pipeline with the schedule, then in a way that is right, and compares; says how it fails, if so."""
     try:
         check()
     except Refused as refused:
@@ -51,14 +81,18 @@ class Refused(Exception):
 def check() -> None:
     """Raises `Refused` if the schedule does not run, and `SystemExit` if it is wrong or takes too long."""
     target, here = hl.Target(sys.argv[1] if len(sys.argv) > 1 else TARGET), hl.get_host_target()
-    if (target.arch, target.os, target.bits) != (here.arch, here.os, here.bits):
+    lacks = [name for name, each in hl.TargetFeature.__members__.items() if is_lacking(name, each, target, here)]
+    if lacks or (target.arch, target.os, target.bits) != (here.arch, here.os, here.bits):
         began = time.perf_counter()
         with stage("compile"):
             pipeline, arguments = build(apply_schedule)
             pipeline.compile_to({{hl.OutputFileType.object: "reproduce.o"}}, arguments, "reproduce", target)
         is_late(time.perf_counter() - began, None)
         todo = "to run the schedule on this one: python reproduce.py host"
-        raise SystemExit(f"compiled, but code for {{target}} does not run on this computer; {{todo}}")
+        why = f", which lacks {{', '.join(lacks)}}" if lacks else ""
+        raise SystemExit(f"compiled, but code for {{target}} does not run on this computer{{why}}; {{todo}}")
+    if GIVEN_UP is not None:
+        print("{{}} was given up after {{:.3g}} s then; now it has longer".format(*GIVEN_UP), flush=True)
     runs, compile_s, run_s = run(apply_schedule, target, RUNS)
     print(f"the schedule: {{min(run_s) * 1e3:.3f}} ms, compiled in {{compile_s:.3g}} s", flush=True)
     late = is_late(compile_s, max(run_s))
@@ -78,6 +112,12 @@ def check() -> None:
         print(f"what was measured did not happen this time: {{FAILURE}}")
 
 
+def is_lacking(name, feature, target, here):
+    """The processor has to have this feature for code of the target, and has not."""
+    of_processors = name.upper().startswith(("SSE", "AVX", "FMA", "F16C", "ARM", "SVE", "VSX", "POWER", "RVV"))
+    return of_processors and target.has_feature(feature) and not here.has_feature(feature)
+
+
 @contextlib.contextmanager
 def stage(name):
     """Says in which stage of a measurement Halide raises an error."""
@@ -94,8 +134,8 @@ def is_late(compile_s, run_s):
     if taken_s is None:
         return False
     late = taken_s > after_s
-    verdict = "too slow" if late else "not this time"
-    print(f"{{done}} in {{taken_s:.3g}} s; it was given up after {{after_s:.3g}} s: {{verdict}}", flush=True)
+    how = "too slow" if late else "not this time"
+    print(f"{{done}} in {{taken_s:.3g}} s; it was given up after {{after_s:.3g}} s: {{how}}", flush=True)
     return late
 
 

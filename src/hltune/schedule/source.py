@@ -5,16 +5,27 @@ position, because the names that Halide counts up (``r4$x``) depend on what the 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any
 
 from hltune.pipeline.serialized import read_names
-from hltune.schedule.c_library import C_FUNCTIONS
+from hltune.schedule.c_library import is_taken
 from hltune.schedule.canonical import algorithm_loops, is_counted, new_loops
-from hltune.schedule.languages import C_RESERVED, CPP, CPP_TARGET_CHECK, PYTHON, Language, quoted
+from hltune.schedule.languages import CPP, CPP_TARGET_CHECK, PYTHON, Language, quoted
 from hltune.schedule.loops import LoopNests, LoopOrigin, callable_order, loop_nests
-from hltune.values.directives import OUTERMOST, Directive, InsideLoop, Reorder, Rfactor, Schedule, Unroll, Unscheduled
+from hltune.values.directives import (
+    OUTERMOST,
+    ComputeAt,
+    ComputeRoot,
+    Directive,
+    InsideLoop,
+    Reorder,
+    Rfactor,
+    Schedule,
+    Unroll,
+    Unscheduled,
+)
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import ENUMERATIONS, Role, Stage, form_of
 
@@ -43,7 +54,7 @@ def to_python(
         about: lines of comments at the beginning.
         loops: what to say of the loops of stages, before the first directive of each.
     """
-    return _Writer(PYTHON, schedule, spec, loops).file(about)
+    return _Writer(PYTHON, schedule, spec, loops).file(about, function_suffix(spec.name))
 
 
 def to_cpp_header(
@@ -52,6 +63,7 @@ def to_cpp_header(
     about: Sequence[str] = (),
     loops: Mapping[Stage, str] = MappingProxyType({}),
     *,
+    name: str | None = None,
     made_for: str | None = None,
 ) -> str:
     """A header with a function ``apply_schedule_NAME(pipeline, target)``, for the ``schedule()`` of a generator.
@@ -59,23 +71,24 @@ def to_cpp_header(
     The other arguments are those of `to_python`.
 
     Args:
+        name: of the function; None for the pipeline's.
         made_for: a full Halide target; of quite another one the header warns. None if that is not to be looked at.
     """
-    check = ""
+    suffix, check = function_suffix(name or spec.name), ""
     if made_for is not None:
-        check = CPP_TARGET_CHECK.format(name=function_suffix(spec), made_for=quoted(made_for))
-    return _Writer(CPP, schedule, spec, loops).file(about, check)
+        check = CPP_TARGET_CHECK.format(name=suffix, made_for=quoted(made_for))
+    return _Writer(CPP, schedule, spec, loops).file(about, suffix, check)
 
 
-def function_suffix(spec: PipelineSpec) -> str:
-    """The name of the pipeline as part of an identifier."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", spec.name).strip("_") or "pipeline"
+def function_suffix(name: str) -> str:
+    """The name of a pipeline as part of an identifier."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or "pipeline"
 
 
 def default_function_name(spec: PipelineSpec) -> str:
     """The C function of the pipeline, unless people name it."""
-    suffix = function_suffix(spec)
-    return f"f_{suffix}" if suffix[0].isdigit() or suffix in C_RESERVED | C_FUNCTIONS else suffix
+    suffix = function_suffix(spec.name)
+    return f"f_{suffix}" if suffix[0].isdigit() or is_taken(suffix) else suffix
 
 
 def _unrolls_any_length(schedule: Schedule, spec: PipelineSpec) -> bool:
@@ -159,8 +172,8 @@ class _Writer:
         self._funcs: list[str] = []
         self._vars: list[str] = []
 
-    def file(self, about: Sequence[str], check: str = "") -> str:
-        """All of it; `check` is code that comes before that of the schedule."""
+    def file(self, about: Sequence[str], name: str, check: str = "") -> str:
+        """All of it, for the pipeline of this name; `check` is code that comes before that of the schedule."""
         notes = {
             self._spec.rfactor_note(): True,
             _PROMISES: self._spec.manual is not None,
@@ -176,13 +189,24 @@ class _Writer:
         pairs = ((quoted(full[func.name]), quoted(_shape(func))) for func in self._in_order)
         return self._language.file.format(
             about="".join(f"{self._language.comment} {line}\n" for line in about),
-            name=function_suffix(self._spec),
+            name=name,
             funcs="".join(self._language.pair.format(*each) for each in pairs),
+            inlined=self._numbers(self._inlined()),
+            free=self._numbers(_ordered_before(self._spec)),
             todo=_todo(self._spec),
             imports=self._language.imports_of_permission if self._unrolls_any_length else "",
             before=check + (self._language.permits_unrolling if self._unrolls_any_length else ""),
             body=body,
         )
+
+    def _inlined(self) -> set[str]:
+        """Funcs that the schedule computes nowhere in particular; outputs are computed at root in any case."""
+        placed = {each.stage.func for each in self._directives if isinstance(each, ComputeAt | ComputeRoot)}
+        return {func.name for func in self._spec.funcs} - placed - {each.name for each in self._spec.outputs}
+
+    def _numbers(self, names: Set[str]) -> str:
+        """Of Funcs, for code."""
+        return ", ".join(str(number) for number, func in enumerate(self._in_order) if func.name in names)
 
     def _statement(self, directive: Directive) -> str:
         """A directive; the first one of a stage after what is to be said of its loops."""

@@ -13,7 +13,7 @@ from hltune.lowered.account import Account, Body
 from hltune.lowered.memory import HEAP
 from hltune.lowered.names import func_of
 from hltune.search.remedies import Patient
-from hltune.values.directives import Schedule
+from hltune.values.directives import Schedule, StoreIn
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.roles import Stage
 
@@ -147,6 +147,10 @@ class Case:
         total = sum(work.values())
         scale = computing_s(self.account.bodies) / total if total else 0.0
         return {func: scale * each for func, each in work.items()}
+
+    def says_memory(self, func: str) -> bool:
+        """The schedule says in which memory a Func goes."""
+        return any(isinstance(each, StoreIn) and each.stage.func == func for each in self.schedule.directives)
 
     def is_told(self, changed: Account) -> bool:
         """T0 says what a change costs: it wants no buffer on the stack that does not go there."""

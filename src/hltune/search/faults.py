@@ -7,7 +7,7 @@ fault is about decides whether it is said; whether a change helps, only lowering
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from hltune.lowered import operations
@@ -51,6 +51,7 @@ class Fault:
         text: what is wrong, to be read after the name of the stage.
         remedy: makes its `changes`.
         price: it may be worth it, and is one only if a change is predicted to help.
+        others: how many other stages have a fault of this kind that the seconds are about as well.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class Fault:
     text: str
     remedy: Remedy = field(repr=False, compare=False)
     price: bool = False
+    others: int = 0
 
     @cached_property
     def changes(self) -> tuple[Schedule, ...]:
@@ -68,8 +70,18 @@ class Fault:
 
 def faults(case: Case) -> list[Fault]:
     """All that are found, those that are about most of the time first."""
-    found = (fault for kind in KINDS.values() for fault in kind(case))
-    return sorted((each for each in found if case.matters(each.seconds)), key=lambda each: -each.seconds)
+    found = [fault for kind in KINDS.values() for fault in _that_matter(case, [*kind(case)])]
+    return sorted(found, key=lambda each: -each.seconds)
+
+
+def _that_matter(case: Case, alike: Sequence[Fault]) -> Iterator[Fault]:
+    """Faults of one kind, those of many stages that take little time each as one of the worst of them."""
+    yield from (each for each in alike if case.matters(each.seconds))
+    small = [each for each in alike if not case.matters(each.seconds) and not each.price]
+    together_s = sum(each.seconds for each in small)
+    if len(small) > 1 and case.matters(together_s) and small[0].kind != "memory":  # where two Funcs share each second
+        worst = max(small, key=lambda each: each.seconds)
+        yield replace(worst, seconds=together_s, others=len(small) - 1)
 
 
 def _scalar(case: Case) -> Iterator[Fault]:
@@ -333,7 +345,8 @@ def _allocations(case: Case) -> Iterator[Fault]:
     terms, taken = case.account.terms, case.taken
     runs, total = (sum(getattr(each, name) for each in taken.values()) or 1.0 for name in ("runs", "bytes"))
     for func, each in taken.items():
-        small = each.largest <= LARGEST_ON_STACK
+        # What goes where Halide sees fit, and is on the heap though it is small, has a size that it does not know.
+        small = each.largest <= LARGEST_ON_STACK and case.says_memory(func)
         advice = "use the stack, or take it once further out" if small else "take it once further out"
         remedy = partial(remedies.fewer_allocations, case.patient, func, small=small)
         if not small and isinstance(case.patient.place(func), ComputeRoot):

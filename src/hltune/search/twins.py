@@ -23,7 +23,7 @@ def alike(before: Directives, changed: Directives, free: Set[str] | None = None)
 
     Those of `free` Funcs, if it is told which they are.
     """
-    known, made = _by_stage(before), _by_stage(changed)
+    known, made = by_stage(before), by_stage(changed)
     different = [each for each in known | made if known.get(each) != made.get(each)]
     if len(different) != 1:
         return None
@@ -34,7 +34,7 @@ def alike(before: Directives, changed: Directives, free: Set[str] | None = None)
         fixed = free is not None and twin.func not in free
         names = None if twin == stage or fixed else _names_of_twin(old, own)
         if names is not None and _stay_apart([*old, *new], names):
-            result = _with(result, twin, [_moved(each, old, own, names) for each in new])
+            result = with_stage(result, twin, [_moved(each, old, own, names) for each in new])
     return None if result is changed else result
 
 
@@ -45,7 +45,7 @@ def combined(
 
     Only stages of `free` Funcs are the other's, if it is told which they are.
     """
-    ours, theirs = _by_stage(one), _by_stage(other)
+    ours, theirs = by_stage(one), by_stage(other)
     stages = [each for each in ours | theirs if free is None or each.func in free]
     different = [each for each in stages if ours.get(each) != theirs.get(each)]
     if len(different) < 2:
@@ -54,18 +54,19 @@ def combined(
     result = one
     for number in rng.choice(len(different), size=count, replace=False):
         stage = different[int(number)]
-        result = _with(result, stage, theirs.get(stage, []))
+        result = with_stage(result, stage, theirs.get(stage, []))
     return result
 
 
-def _by_stage(directives: Directives) -> dict[Stage, Directives]:
+def by_stage(directives: Iterable[Directive]) -> dict[Stage, Directives]:
+    """The directives of each stage, in their order."""
     found: dict[Stage, Directives] = {}
     for each in directives:
         found.setdefault(each.stage, []).append(each)
     return found
 
 
-def _with(directives: Directives, stage: Stage, own: Sequence[Directive]) -> Directives:
+def with_stage(directives: Sequence[Directive], stage: Stage, own: Sequence[Directive]) -> Directives:
     """The directives, with others of a stage in the place of its own."""
     at = next((number for number, each in enumerate(directives) if each.stage == stage), len(directives))
     others = [each for each in directives[at:] if each.stage != stage]

@@ -82,6 +82,10 @@ class History:
         failed = key in self and self.cost(key) is None
         return math.inf if failed else self.cost(key)
 
+    def is_repaired(self, candidate: Candidate) -> bool:
+        """Another schedule was measured in its place, which stays inside of its images."""
+        return schedule_hash(candidate.schedule) in self._repairs
+
     @property
     def best_cost(self) -> float | None:
         """Cost of the fastest schedule that is allowed."""

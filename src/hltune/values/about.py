@@ -18,6 +18,10 @@ class OutputSizes(NamedTuple):
     least: dict[str, tuple[int, ...]]
     steps: dict[str, tuple[int, ...]]
     """Larger extents are so by multiples of these."""
+    checked: bool = True
+    """Code for the target looks at the sizes that it is called with."""
+    beyond: Mapping[str, tuple[int, ...]] | None = None
+    """How many elements more than the algorithm needs are read of inputs, by their names, on outputs of other sizes."""
 
     def allow(self, name: str, extents: Sequence[int]) -> bool:
         """An output may be as large as this."""
@@ -26,10 +30,22 @@ class OutputSizes(NamedTuple):
 
     def text(self) -> str:
         """For people: a sentence."""
-        least, steps = (", ".join(f"{name} {_text(extents)}" for name, extents in each.items()) for each in self)
+        told = (self.least, self.steps)
+        least, steps = (", ".join(f"{name} {_text(extents)}" for name, extents in each.items()) for each in told)
         any_larger = all(step == 1 for extents in self.steps.values() for step in extents)
         larger = "" if any_larger else f", and on larger ones only where they are larger by multiples of {steps}"
-        return f"It does not run on smaller outputs than {least}{larger}."
+        if not self.checked:
+            outside = "" if any_larger else f", or larger than that by other than multiples of {steps}"
+            text = f"It checks no sizes: where outputs are smaller than {least}{outside}, it writes beyond their ends."
+        else:
+            text = f"It does not run on smaller outputs than {least}{larger}."
+        if self.beyond:
+            margins = ", ".join(f"{name} {_text(extents)}" for name, extents in self.beyond.items())
+            text += (
+                f" On sizes that its tiles do not divide it may read more than the algorithm does, of {margins}"
+                f" elements, {'beyond the ends of images' if not self.checked else 'and refuses images without them'}."
+            )
+        return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,15 @@
 """What commands that do not write samples have found wrong: a race may be right whenever else it is measured."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from hltune.values import schedule_codec
-from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure
-from hltune.values.provenance import Named
+from hltune.values.errors import Failure, InputError
+from hltune.workspace.lines import read_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +30,10 @@ class Refuted:
         """What is to be remembered of a failure."""
         return cls(directives=schedule_codec.to_json(schedule), stage=failure.stage, message=failure.message)
 
-    @property
-    def candidate(self) -> Candidate:
-        """The schedule; an `InputError` if somebody has changed the file."""
-        return Candidate(schedule=schedule_codec.from_json(self.directives), provenance=Named(name="refuted"))
 
-    @property
-    def failure(self) -> Failure:
-        """The failure again."""
-        return Failure(stage=self.stage, kind="wrong output", message=self.message)
+def read_refuted(path: Path) -> Iterator[tuple[Schedule, Failure]]:
+    """All schedules of a file and how they failed, without what somebody has changed."""
+    for each in read_lines(path, Refuted):
+        with contextlib.suppress(InputError):
+            schedule = schedule_codec.from_json(each.directives)
+            yield schedule, Failure(stage=each.stage, kind="wrong output", message=each.message)

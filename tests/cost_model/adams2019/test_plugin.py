@@ -16,7 +16,7 @@ from hltune.cost_model.adams2019.train import TrainingState, train
 from hltune.cost_model.adams2019.weights import Weights, read_weights, write_weights
 from hltune.cost_model.dataset import Dataset
 from hltune.cost_model.features import operations
-from hltune.machine.open import target_job
+from hltune.machine.open import resolve
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime import halide_wheel
 from hltune.runtime.worker import Worker
@@ -37,8 +37,7 @@ PROBES = 4
 
 @pytest.fixture(scope="module")
 def target() -> TargetInfo:
-    with Worker() as worker:
-        return worker.run(target_job("host"))
+    return resolve("host")
 
 
 @pytest.fixture(scope="module")

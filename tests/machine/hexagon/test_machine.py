@@ -20,7 +20,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
-from hltune.runtime.worker import Process, Worker
+from hltune.runtime.worker import Process
 from hltune.schedule.parse import parse_schedule
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Schedule
@@ -28,7 +28,7 @@ from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.profile import Profile
 from tests.cache import CACHE
-from tests.loading import Unchecked
+from tests.loading import Unchecked, fresh
 from tests.machine.opened import compiled_modules, fast, load, needs_hexagon
 
 OPTIONS = MeasureOptions(threads=1, compile_timeout_s=30)
@@ -64,8 +64,7 @@ def pipeline(entry: str, **parameters: object) -> PipelineSpec:
         entry=entry,
         parameters=tuple((key, str(value)) for key, value in parameters.items()),
     )
-    with Worker() as worker:
-        return worker.run(Unchecked(source=source, target="hexagon-32-noos-hvx_128", cache=CACHE))
+    return fresh(Unchecked(source=source, target="hexagon-32-noos-hvx_128", cache=CACHE))
 
 
 def measured(machine: Machine, spec: PipelineSpec, **texts: str) -> dict[str, Measurement]:
@@ -324,6 +323,10 @@ def test_what_leaves_its_images_is_repaired_where_code_does_not_say_so() -> None
     unchecked = resolve("hexagon-32-noos-hvx_128-hvx_v66-no_asserts")
     spec = load("line", unchecked)
     beyond = parse_schedule("out.split(x, x, xi, 512, TailStrategy::RoundUp).vectorize(xi, 128);", spec.funcs)
-    with HexagonMachine(unchecked, OPTIONS, workers=1) as other, other.session(spec, Inputs()) as session:
+    with (
+        compiled_modules(),
+        HexagonMachine(unchecked, OPTIONS, workers=1) as other,
+        other.session(spec, Inputs()) as session,
+    ):
         cost = session.measure({"beyond": beyond})["beyond"]
     assert isinstance(cost, Cost) and cost.repair is not None

@@ -32,8 +32,6 @@ from hltune.runtime.worker import (
 from hltune.values.errors import Failure, InputError, JobFailed, Refused
 from tests.runtime.worker import jobs
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture
 def worker() -> Iterator[Worker]:
@@ -213,6 +211,7 @@ def test_a_jobs_children_die_with_a_crash(worker: Worker) -> None:
     assert eventually(lambda: not alive(grandchild))
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("reproducible", [False, True])
 def test_what_a_killed_job_leaves_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reproducible: bool
@@ -226,7 +225,7 @@ def test_what_a_killed_job_leaves_is_removed(
         worker.run(jobs.Leave(said, seconds=0.0))
         said.unlink()
         worker.start(jobs.Leave(said))
-        assert eventually(lambda: said.exists() and said.read_text() != "")
+        assert eventually(lambda: said.exists() and said.read_text() != "", seconds=60.0)
     assert not list(temporary.iterdir())
 
 
@@ -249,7 +248,7 @@ def ended_parent(tmp_path: Path, job: str, number: signal.Signals) -> str:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(temporary)}
     command = [sys.executable, "-c", _PARENT, job, str(said)]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as parent:
-        assert eventually(lambda: said.exists() and said.read_text() != "")
+        assert eventually(lambda: said.exists() and said.read_text() != "", seconds=60.0)
         parent.send_signal(number)
     return said.read_text()
 
@@ -487,6 +486,7 @@ def test_there_are_as_many_workers_as_there_are_cores_and_memory_for(monkeypatch
         assert usable_workers() == workers
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("one_thread", [True, False])
 def test_waiting_for_a_processor_counts_where_several_threads_work(
     worker: Worker, monkeypatch: pytest.MonkeyPatch, one_thread: bool
@@ -501,6 +501,7 @@ def test_waiting_for_a_processor_counts_where_several_threads_work(
         assert failure_of(worker, job).kind == "timeout" and not waited
 
 
+@pytest.mark.alone
 def test_waiting_is_that_of_the_process_that_does_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a reproducible worker, each job has its own."""
     waited: list[int | None] = []

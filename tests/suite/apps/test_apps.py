@@ -19,7 +19,6 @@ from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.build import Built, build
 from hltune.pipeline.images import Array
 from hltune.runtime.halide_wheel import plugin_path
-from hltune.runtime.worker import Worker
 from hltune.schedule.apply import apply_schedule
 from hltune.schedule.parse import parse_schedule
 from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
@@ -32,7 +31,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.pipeline import BufferArgument, PipelineSpec
 from tests.cache import CACHE
-from tests.loading import Unchecked
+from tests.loading import Unchecked, fresh
 from tests.machine.opened import opened
 
 SMALL = {64: (97, 75), 16: (19, 17)}
@@ -154,8 +153,7 @@ def _compare(app: Benchmark, images: Images, output: Array) -> None:
 
 @cache
 def _spec(app: Benchmark) -> PipelineSpec:
-    with Worker(preload=("halide",)) as worker:
-        return worker.run(Unchecked(source=app.source(*SMALL[app.least]), target="host", cache=CACHE))
+    return fresh(Unchecked(source=app.source(*SMALL[app.least]), target="host", cache=CACHE))
 
 
 def _expert(app: Benchmark) -> Schedule:

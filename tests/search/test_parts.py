@@ -1,0 +1,38 @@
+"""Two schedules, and what lies between them."""
+
+from __future__ import annotations
+
+from hltune.schedule.parse import parse_schedule
+from hltune.schedule.text import directive_text
+from hltune.search.parts import parts
+from hltune.values.pipeline import FuncInfo
+
+FUNCS = (FuncInfo(name="rows", args=("x", "y")), FuncInfo(name="out", args=("x", "y")))
+OLD = "out.split(y, y, yi, 64).parallel(y).vectorize(x, 16); rows.compute_at(out, y).vectorize(x, 16);"
+NEW = "out.split(y, y, yi, 128).parallel(y).vectorize(x, 32); rows.compute_at(out, y).align_storage(x, 64);"
+
+
+def said(one: str, other: str) -> list[set[str]]:
+    """What each part says that the other schedule does not."""
+    new, old = (parse_schedule(text, FUNCS) for text in (one, other))
+    before = {directive_text(each) for each in old.directives}
+    return [{directive_text(each) for each in part.written.directives} - before for part in parts(new, old, FUNCS)]
+
+
+def test_numbers_are_parts_of_their_own_and_so_are_stages() -> None:
+    found = said(NEW, OLD)
+    assert len(found) == 3 and all(len(each) == 1 for each in found)
+    (strip,), (lanes,), (storage,) = found
+    assert "128" in strip and "32" in lanes and "align_storage" in storage
+    new, old = (parse_schedule(text, FUNCS) for text in (NEW, OLD))
+    assert all(part.schedule not in (new, old) for part in parts(new, old, FUNCS))
+
+
+def test_a_single_difference_has_no_parts() -> None:
+    assert said(OLD.replace("64", "128"), OLD) == [] and said(OLD, OLD) == []
+
+
+def test_what_needs_loops_of_another_stage_is_left_out() -> None:
+    inside = "out.split(y, y, yi, 64).split(x, x, xi, 8).vectorize(xi); rows.compute_at(out, xi).vectorize(x, 8);"
+    found = said(inside, "out.parallel(y); rows.compute_root();")
+    assert found and not any("compute_at(out, xi)" in text for each in found for text in each)

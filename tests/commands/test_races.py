@@ -11,7 +11,7 @@ from hltune.commands.races import LOOKS, again_and_again
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
-from tests.report.values import SCHEDULE, cost
+from tests.report.values import CRASH, SCHEDULE, cost
 
 WRONG = Failure(stage="verify", kind="wrong output", message="some are off")
 LATE = Failure(stage="run", kind="timeout", message="took longer than 20 s")
@@ -31,7 +31,7 @@ def measuring(*found: Measurement) -> tuple[Callable[[Schedule], Measurement], l
 
 
 def test_what_fails_now_and_then_is_looked_at_again() -> None:
-    measure, measured = measuring(RIGHT, LATE, WRONG)
+    measure, measured = measuring(RIGHT, CRASH, WRONG)
     looked = again_and_again(measure, SCHEDULE, WRONG)
     assert looked.outcome == WRONG and looked.note is not None
     assert f"it fails in 1 of {LOOKS} measurements" in looked.note

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hltune.commands.explain import Explained
+from hltune.commands.explain import Alone, Explained
 from hltune.commands.report import Reported
 from hltune.report.explain import print_explained
 from hltune.report.explanation import explained
@@ -17,7 +17,7 @@ from hltune.values.directives import ComputeRoot, Schedule, Split, Unroll
 from hltune.values.roles import Stage
 from tests.report.conftest import shown
 from tests.report.explained import ACCOUNT, FOUND, PROFILED, UNREADABLE, explanation, in_turns
-from tests.report.values import SCHEDULE, packets
+from tests.report.values import CRASH, SCHEDULE, packets
 
 TUNED = replace(FOUND, measured=in_turns(2.0, 2.0, 2.0, 3.0, 3.0, 2.0), advice=None, beside=None)
 NARROW = Schedule((Split(Stage("out"), "x", "x", "xi", 16), *SCHEDULE.directives[1:], ComputeRoot(Stage("rows"))))
@@ -53,6 +53,34 @@ def test_the_first_line_says_which_one_is_faster(other: Explained, tie: bool | N
     assert (document["measured_interval"] is None) == (tie is None)
     assert said in lines[0]
     assert any(NOISE in line for line in lines) == doubt
+
+
+PARTS = (
+    Alone(Schedule((*NARROW.directives, Unroll(Stage("out"), "xi"))), in_turns(1.0, 1.1, 1.0, 1.5, 1.5, 1.0)),
+    Alone(Schedule(NARROW.directives[:-1]), in_turns(1.9, 2.1, 2.0, 2.9, 3.1, 2.0)),
+    Alone(SCHEDULE, CRASH),
+)
+
+
+def test_what_each_part_of_the_difference_brings_is_said() -> None:
+    other = replace(expert(2.2, 2.1, 2.3, 3.3, 3.3, 2.2), beside=in_turns(2.0, 2.0, 2.0, 3.0, 3.0, 2.0))
+    document = explained(replace(explanation(TUNED, other), alone=PARTS, not_alone=2))
+    one, tie, broken = document["against"]["alone"]
+    assert (one["directives"], one["dropped"]) == (["out.unroll(xi)"], []) and one["measured_speedup"] == 2.0
+    assert tie["tie"] and tie["dropped"] == ["rows.compute_root()"] and broken["failure"]["message"] == CRASH.message
+    printed = shown(lambda console: print_explained(console, document))
+    at = printed.index("expert with one of these alone, measured side by side with expert")
+    assert "  is 2.00 times as fast as expert (95% interval 1.82 to 2.00)\n    + out.unroll(xi)\n" in printed[at:]
+    assert "  is in a tie with expert" in printed[at:] and f"  fails: {CRASH.message}" in printed[at:]
+    assert "parts that cannot be alone, or were not measured: 2" in printed[at:]
+    failing = replace(explanation(TUNED, replace(other, beside=CRASH)), alone=PARTS)
+    assert "is not compared: expert failed beside it" in shown(lambda c: print_explained(c, explained(failing)))
+
+
+def test_a_wide_interval_has_no_number_in_between() -> None:
+    said = against(TUNED, expert(4.0, 2.2, 4.0, 3.3, 6.0, 2.2))["measured_text"]
+    assert said == "1.10 to 2.00 times as fast as expert (95% interval: too noisy to say more)"
+    assert "too noisy" in lines_of(TUNED, expert(4.0, 2.2, 4.0, 3.3, 6.0, 2.2))[0]
 
 
 def test_what_is_counted_is_no_noise() -> None:

@@ -43,7 +43,7 @@ def test_people_read_what_it_is_for() -> None:
     unchecked = about(None, OutputSizes({"sum": (8, 1)}, {"sum": (1, 1)}, checked=False)).lines()[1]
     assert "does not run" not in unchecked and "smaller than sum 8x1, it writes beyond their ends" in unchecked
     beyond = about(None, OutputSizes({"sum": (8, 1)}, {"sum": (1, 1)}, beyond={"image": (3, 0)})).lines()[1]
-    assert beyond.endswith("than the algorithm does, of image 3x0 elements, and refuses images without them.")
+    assert beyond.endswith("than the algorithm does, of image 3x0 elements or more, and refuses images without them.")
     assert "smaller outputs than sum 8x1, " in in_steps and "larger by multiples of sum 4x1." in in_steps
 
 

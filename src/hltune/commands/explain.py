@@ -57,7 +57,8 @@ class Explained:
         account: what the lowered program spends where; a Failure if it could not be read.
         advice: for the first schedule alone, if directives say all of it and its program could be read; else None, for
             nobody looked for it.
-        beside: what it costs side by side with changes of it; None if none was tried.
+        beside: what it costs side by side with changes of it, or with parts of what another one says; None if none was
+            tried.
     """
 
     name: str
@@ -70,16 +71,10 @@ class Explained:
 
 
 class Alone(NamedTuple):
-    """A part of what the first schedule says, in the other one.
+    """The other schedule with a part of what the first one says, as it was measured."""
 
-    Attributes:
-        written: that schedule, with the names that people know.
-        beside: what the other one costs, side by side.
-    """
-
-    written: Schedule
+    schedule: Schedule
     measured: Measurement
-    beside: Measurement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +87,7 @@ class Explanation:
         also: by which other names the first one is known, such as the expert's.
         same_program: others that are written otherwise, and of which Halide makes the first one's program.
         alone: what each part of the difference between two schedules makes of the other one; empty if none was tried.
+        not_alone: how many other parts there are, which cannot be alone, or were not measured.
         others: what other known schedules cost, side by side with these, by their names.
         bandwidth_bound: what a parallel, vectorised copy of as many bytes costs; None if nobody asked for others.
         verification: what outputs were verified against; None if nothing ran.
@@ -108,6 +104,7 @@ class Explanation:
     also: tuple[str, ...] = ()
     same_program: tuple[str, ...] = ()
     alone: tuple[Alone, ...] = ()
+    not_alone: int = 0
 
 
 def explain(
@@ -198,11 +195,12 @@ def explain(
                 progress.note(f"no change is measured: code for {subject.target.name} does not run here")
             elif trying and session is not None:
                 explained[0] = _tried(session, explained[0], progress)
-        alone: tuple[Alone, ...] = ()
+        alone, left = (), 0
         if trying and session is not None and len(explained) == 2:
-            alone = _alone(session, explained[0], explained[1], subject.spec.funcs, progress)
+            chosen_parts, left = _parts(explained[0], explained[1], accounts, subject.spec.funcs)
+            explained[1], alone = _alone(session, explained[1], chosen_parts, progress)
         again = [found for each in explained for found in _measured_again(each, ran[each.name])]
-        again += [(each.written, each.measured) for each in alone]
+        again += alone
         refute(again)
         _check_right(ran, again)
         twins = _twins(first, {**{name: chosen[name] for name in islice(chosen, 1, None)}, **(others or {})}, accounts)
@@ -222,6 +220,7 @@ def explain(
         also=also,
         same_program=twins,
         alone=alone,
+        not_alone=left,
     )
 
 
@@ -299,25 +298,40 @@ def _tried(session: Session, explained: Explained, progress: Progress) -> Explai
     return in_order(replace(explained, advice=tuple(advice), beside=measured[""]))
 
 
-def _alone(
-    session: Session, one: Explained, other: Explained, funcs: Sequence[FuncInfo], progress: Progress
-) -> tuple[Alone, ...]:
-    """What each part of the difference makes of the other schedule, side by side with it; the best first."""
+def _parts(
+    one: Explained, other: Explained, accounts: Accounts, funcs: Sequence[FuncInfo]
+) -> tuple[list[Schedule], int]:
+    """The parts of a difference that change most of what is predicted, and how many others there are."""
     if same_program(one, other) or one.schedule.base is not None or other.schedule.base is not None:
-        return ()
-    tried = {
-        str(number): each for number, each in enumerate(islice(parts(one.schedule, other.schedule, funcs), _TRIED))
-    }
-    if not tried:
-        return ()
-    progress.phase(f"measuring {len(tried)} parts of what makes {one.name} another schedule than {other.name}")
-    measured = session.measure({"": other.schedule, **{key: each.schedule for key, each in tried.items()}})
-    found = [Alone(each.written, measured[key], measured[""]) for key, each in tried.items()]
+        return [], 0
+    found = {str(number): each for number, each in enumerate(parts(one.schedule, other.schedule, funcs))}
+    read = accounts.of(found, end_s=time.monotonic() + _CHANGES_S)
+    known = {each.account.program_hash for each in (one, other) if isinstance(each.account, Account)}
+    before_s = other.account.seconds if isinstance(other.account, Account) else 0.0
+    different: dict[str, str] = {}
+    for key, each in read.items():
+        if isinstance(each, Account) and each.program_hash not in known | different.keys():
+            different[each.program_hash] = key
+    seconds = {key: abs(each.seconds - before_s) for key, each in read.items() if isinstance(each, Account)}
+    chosen = sorted(different.values(), key=lambda key: -seconds[key])[:_TRIED]
+    return [found[key] for key in chosen], len(found) - len(chosen)
+
+
+def _alone(
+    session: Session, other: Explained, chosen: Sequence[Schedule], progress: Progress
+) -> tuple[Explained, tuple[Alone, ...]]:
+    """What each part makes of the other schedule, side by side with it, which is returned as well; the best first."""
+    if not chosen:
+        return other, ()
+    progress.phase(f"measuring {len(chosen)} parts of what makes another schedule of {other.name}")
+    measured = session.measure({"": other.schedule, **{str(number): each for number, each in enumerate(chosen)}})
+    other = replace(other, beside=measured.pop(""))
+    found = [Alone(_as_measured(chosen[int(key)], each), each) for key, each in measured.items()]
 
     def order(each: Alone) -> float:
-        return 0.0 if (brought := speedup_of(each)) is None else -brought.value
+        return 0.0 if (brought := speedup_of(each, other)) is None else -brought.value
 
-    return tuple(sorted(found, key=order))
+    return other, tuple(sorted(found, key=order))
 
 
 def _with(advice: Advice, change: Schedule, by_schedule: Mapping[Schedule, Measurement]) -> Advice:
@@ -355,9 +369,9 @@ def _compared(slower: Measurement | None, faster: Measurement | None) -> Speedup
     return compared(slower, faster) if isinstance(slower, Cost) and isinstance(faster, Cost) else None
 
 
-def speedup_of(alone: Alone) -> Speedup | None:
-    """How many times as fast a part made the other schedule; None if it failed."""
-    return _compared(alone.beside, alone.measured)
+def speedup_of(alone: Alone, other: Explained) -> Speedup | None:
+    """How many times as fast a part made the other schedule; None if one of them failed."""
+    return _compared(other.beside, alone.measured)
 
 
 def same_program(one: Explained, other: Explained) -> bool:

@@ -187,7 +187,7 @@ def _output_sizes(
         with Worker(environment=measure.environment) as worker:
             sizes = worker.run(OutputSizesJob(task=task, options=measure))
             sizes = sizes._replace(checked="no_asserts" not in subject.target.name.split("-"))
-            with contextlib.suppress(JobFailed):  # then nobody knows what is read on other sizes
+            with contextlib.suppress(JobFailed, Refused):  # then nobody knows what is read on other sizes
                 sizes = sizes._replace(beyond=worker.run(MarginsJob(task=task, options=measure)))
             return sizes
     except (JobFailed, Refused) as failed:

@@ -38,18 +38,24 @@ def put_on_record(finals: Finals, spec: PipelineSpec, machine: MachineId, worksp
     return record
 
 
-def keep_searched(run: Run, workspace: Workspace, progress: Progress) -> None:
+def keep_searched(run: Run, finals: Finals, workspace: Workspace, progress: Progress) -> None:
     """What autoschedulers have found is on record, as after `compare`: who reads a report asks for it.
 
-    What was repaired is not: it is another schedule than theirs.
+    What was left out of the final comparison has the cost that it had before; if it was repaired then, it is not kept.
     """
     spec, history = run.tuner.subject.spec, run.tuner.history
+    rows = {row.name: row for row in finals.rows}
     for name, each in run.tuner.references.items():
-        cost = history.cost_of(each)
-        if not isinstance(each.provenance, Searched) or cost is None or not math.isfinite(cost):
+        if not isinstance(each.provenance, Searched):
             continue
-        if history.refuted(each) is None and not history.is_repaired(each):
+        cost = history.cost_of(each)
+        if name in rows:
+            record = rows[name].record(name, compared=False)
+        elif cost is None or not math.isfinite(cost) or history.refuted(each) or history.is_repaired(each):
+            record = None
+        else:
             record = Record(name=name, schedule=each.schedule, cost=cost, provenance=each.provenance, compared=False)
+        if record is not None:
             try:
                 workspace.keep(record, spec, run.machine)
             except InputError as error:  # a full disk takes nothing away

@@ -237,7 +237,7 @@ class Call:
         finals = self._decide(run, end_s - began_s)
         say_if_busy(run.session, spec.name, self.progress)
         record = put_on_record(finals, spec, run.machine, self.workspace)
-        keep_searched(run, self.workspace, self.progress)
+        keep_searched(run, finals, self.workspace, self.progress)
         if (taken := self.workspace.best(spec, run.machine)).schedule != record.schedule:
             why = "which won a comparison before" if taken.name == TUNED else "which has cost less"
             again = f"{self.options.again}, with --rounds 0, compares them"

@@ -18,16 +18,16 @@ from hltune.values.about import OutputSizes
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
 _REMAINDERS = (0, 1, 5, 31)
-"""By how much outputs are larger than their estimates, to see what is read for sizes that tiles do not divide."""
+"""By how much outputs are larger than their estimates, to see what is read for some sizes that tiles do not divide."""
 Regions = Mapping[str, tuple[Interval, ...]]
 """By the input's name, one interval per dimension, innermost first."""
 
 
 def regions_read(call: Callable[..., object], spec: PipelineSpec, inputs: Inputs) -> Regions:
     """What a compiled pipeline reads to compute its outputs at the size of their estimates. Runs in a worker."""
-    return _queried(call, spec, inputs, {each.name: tuple(size for _, size in each.estimate) for each in spec.outputs})[
-        1
-    ]
+    extents = {each.name: tuple(size for _, size in each.estimate) for each in spec.outputs}
+    _, read = _queried(call, spec, inputs, extents)
+    return read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class OutputSizesJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarginsJob:
-    """Finds out how many elements of inputs a schedule reads that the algorithm does not, on sizes of all remainders.
+    """Finds out how many elements of inputs a schedule reads that the algorithm does not, on some other sizes.
 
     Tiles of what is computed from an input may stand out of what is needed of it.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hltune.commands.explain import Alone, Explained, Explanation, same_program, speedup_of, speedup_over
-from hltune.report.documents import failure
+from hltune.report.documents import directives, failure
 from hltune.report.edits import edits
 from hltune.report.layout import CHANGED, Document
 from hltune.report.speedups import UNSURE, speedup_fields
@@ -33,18 +33,20 @@ def against(result: Explanation) -> Document | None:
         **speedup_fields(None if same else speedup_over(one, other), other.name),
         "differences": [] if same else _differences(one, other),
         "alone": [_alone(each, other) for each in result.alone],
+        "not_alone": result.not_alone,
     }
 
 
 def _alone(part: Alone, other: Explained) -> Document:
     """What a part of the difference brings to the other schedule."""
-    changed = edits(other.schedule, part.written)
+    changed = edits(other.schedule, part.schedule)
     return {
         "directives": [directive_text(each.directive) for each in changed if each.comes],
         "dropped": [directive_text(each.directive) for each in changed if not each.comes],
-        **speedup_fields(speedup_of(part), other.name),
+        **speedup_fields(speedup_of(part, other), other.name),
         "failure": failure(part.measured) if isinstance(part.measured, Failure) else None,
         "repaired": is_repaired(part.measured),
+        "schedule": directives(part.schedule),
     }
 
 
@@ -81,10 +83,17 @@ def _parts(found: Document) -> Iterator[str]:
     for number, each in enumerate(found["alone"]):
         if number == 0:
             yield f"{found['other']} with one of these alone, measured side by side with {found['other']}"
-        said = f"fails: {each['failure']['message']}" if each["failure"] else f"is {_in_words(each['measured_text'])}"
-        yield f"  {said}{f'; it {CHANGED}' if each['repaired'] else ''}"
+        if each["failure"] is not None:
+            said = f"fails: {each['failure']['message']}"
+        elif each["measured_text"] is None:
+            said = f"is not compared: {found['other']} failed beside it"
+        else:
+            said = f"is {_in_words(each['measured_text'])}"
+        yield f"  {said}{f'; with it, the schedule {CHANGED}' if each['repaired'] else ''}"
         yield from (f"    - {text}" for text in each["dropped"])
         yield from (f"    + {text}" for text in each["directives"])
+    if found["alone"] and found["not_alone"]:
+        yield f"  parts that cannot be alone, or were not measured: {found['not_alone']}"
 
 
 def _in_words(text: str) -> str:

@@ -52,7 +52,8 @@ def speedup_text(found: Speedup, other: str = "") -> str:
     if value < 1:
         value, low, high, how = 1 / value, 1 / high, 1 / low, "slow"
     if high > _WIDE * low:
-        return f"{low:.2f} to {high:.2f} times as {how}{than} (95% interval: too noisy to say more){unsure}"
+        least = "up to" if low < 1.005 else f"{low:.2f} to"
+        return f"{least} {high:.2f} times as {how}{than} (95% interval: too noisy to say more){unsure}"
     return f"{ratio_text(value)} times as {how}{than}{interval(low, high)}{unsure}"
 
 

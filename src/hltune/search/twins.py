@@ -33,7 +33,7 @@ def alike(before: Directives, changed: Directives, free: Set[str] | None = None)
     for twin, own in known.items():
         fixed = free is not None and twin.func not in free
         names = None if twin == stage or fixed else _names_of_twin(old, own)
-        if names is not None and _stay_apart([*old, *new], names):
+        if names is not None and stay_apart([*old, *new], names):
             result = with_stage(result, twin, [_moved(each, old, own, names) for each in new])
     return None if result is changed else result
 
@@ -83,14 +83,14 @@ def _names_of_twin(one: Directives, other: Directives) -> dict[str, str] | None:
     if (one[0].stage.update is None) != (other[0].stage.update is None):
         return None  # what is said of a Func is not said of its updates
     names = dict(zip(_loops_made(one), _loops_made(other), strict=False))
-    if not _stay_apart(one, names):
+    if not stay_apart(one, names):
         return None
     pairs = zip(one, other, strict=True)
     same = all(_anywhere(_renamed(ours, theirs.stage, names)) == _anywhere(theirs) for ours, theirs in pairs)
     return names if same else None
 
 
-def _stay_apart(directives: Iterable[Directive], names: Mapping[str, str]) -> bool:
+def stay_apart(directives: Iterable[Directive], names: Mapping[str, str]) -> bool:
     """No two loops get one name: a split may give a part of a loop the name that another stage gives to a new loop."""
     loops = {loop for each in directives for loop in names_of(each)}
     return len({names.get(loop, loop) for loop in loops}) == len(loops)

@@ -41,9 +41,10 @@ class OutputSizes(NamedTuple):
             text = f"It does not run on smaller outputs than {least}{larger}."
         if self.beyond:
             margins = ", ".join(f"{name} {_text(extents)}" for name, extents in self.beyond.items())
+            without = "and refuses images without them" if self.checked else "beyond the ends of images"
             text += (
                 f" On sizes that its tiles do not divide it may read more than the algorithm does, of {margins}"
-                f" elements, {'beyond the ends of images' if not self.checked else 'and refuses images without them'}."
+                f" elements or more, {without}."
             )
         return text
 
@@ -95,6 +96,8 @@ class About:
             "outputs": {each.name: _sizes(each.estimate) for each in self.spec.outputs},
             "least_outputs": self.runs_on and _lists(self.runs_on.least),
             "steps_of_outputs": self.runs_on and _lists(self.runs_on.steps),
+            "sizes_are_checked": self.runs_on and self.runs_on.checked,
+            "read_beyond": self.runs_on and self.runs_on.beyond and _lists(self.runs_on.beyond),
             "target": self.target,
             "machine": machine and machine.document(),
             "cost": machine and machine.unit.from_seconds(cost),

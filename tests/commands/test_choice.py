@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hltune.commands.choice import choose, choose_one, other_names, other_schedules, read_for, reference
-from hltune.runtime.progress import Silent
+from hltune.runtime.progress import Remembered, Silent
 from hltune.samples.writer import Store
 from hltune.values import schedule_codec
 from hltune.values.directives import Parallel, Rfactor, Schedule
@@ -98,9 +98,13 @@ def test_what_was_ever_wrong_is_for_nobody_who_does_not_verify_it(measured: Work
     right, wrong, other = MEASURED
     with Store(measured.samples, progress=Silent(), wait_s=0) as store:
         store.add(replace(right, machine=HOST, measurement=cost(2e-3)))
-        for each in (FAILED, cost(1e-3)):  # as races do
-            store.add(replace(wrong, machine=HOST, measurement=each))
-    add_line(measured.refuted(SPEC, HOST), Refuted.of(other.schedule, FAILED))
+        store.add(replace(right, machine=replace(HOST, cpu="another"), measurement=FAILED))
+        given = replace(HOST, conditions="given tolerance=0.1")
+        assert "tolerance" in given.given
+        store.add(replace(right, machine=given, measurement=FAILED))
+        store.add(replace(wrong, machine=HOST, measurement=cost(1e-3)))
+        store.add(replace(wrong, machine=replace(HOST, threads=1), measurement=FAILED))
+    add_line(measured.refuted(SPEC, replace(HOST, threads=1)), Refuted.of(other.schedule, FAILED))
     for name in ("tuned", "adams2019"):
         measured.keep(Record(name=name, schedule=wrong.schedule, cost=1e-3, provenance=Named(name=name)), SPEC, HOST)
     for asked in (wrong.schedule_hash[:12], "adams2019", None, written(tmp_path / "o.json", other.schedule)):
@@ -111,7 +115,10 @@ def test_what_was_ever_wrong_is_for_nobody_who_does_not_verify_it(measured: Work
     assert (chosen.schedule, chosen.cost) == (right.schedule, 2e-3)
     measured.samples.write_bytes(b"no store")
     file = written(tmp_path / "r.json", right.schedule)
-    assert choose_one(SUBJECT, file, measured, HOST, SILENT).cost is None
+    heard = Remembered(SILENT)
+    assert choose_one(SUBJECT, file, measured, HOST, heard).cost is None
+    (note,) = heard.notes
+    assert "whether the outputs of this schedule were ever wrong is not known" in note
 
 
 def test_what_has_a_name_has_an_id_as_well(workspace: Workspace) -> None:

@@ -293,6 +293,17 @@ def test_a_name_that_is_none_writes_nothing(name: str, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.cmake"))
 
 
+def test_versions_of_a_generator_keep_their_schedules(tmp_path: Path) -> None:
+    """Each library is built with the header that was exported with it, whatever is exported later."""
+    options = SubjectOptions(pipeline=str(BLUR), target="host")
+    for name in ("narrow", "wide"):
+        files = {each.name: each for each in exported(options, "", tmp_path, "json", "cpp", function_name=name)}
+        header = next(each for each in files if each.endswith("_schedule.h"))
+        assert files[header].parent.name == f"{name}.schedule" and f"{name}.schedule.json" in files
+        assert f'"${{CMAKE_CURRENT_LIST_DIR}}/{name}.schedule/{header}"' in files[f"{name}.cmake"].read_text()
+    assert len([*(tmp_path / "out").rglob(header)]) == 2
+
+
 @pytest.mark.long
 def test_a_project_builds_the_generator_with_its_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -322,7 +333,7 @@ def test_flags_go_where_cmake_wants_them(tmp_path: Path, monkeypatch: pytest.Mon
     flags = ("-O2", "-Iinclude", "-I", "/opt/more", "-Lbuild/lib", "-lfoo", "-l", "bar", "-Wl,--as-needed")
     source = parse_source("a.cpp", cxxflags=flags)
     text = for_generator(
-        source, scalars=(), name="f", entry="g", header="f.h", target="host", directory=tmp_path / "out"
+        source, scalars=(), name="f", entry="g", header=Path("f.h"), target="host", directory=tmp_path / "out"
     )
     below = '"${CMAKE_CURRENT_LIST_DIR}/../'
     own = "${CMAKE_CURRENT_BINARY_DIR}/f.schedule"
@@ -392,7 +403,7 @@ def test_flags_of_two_words_stay_pairs(tmp_path: Path, monkeypatch: pytest.Monke
     flags = ["-isystem", "more", "-isystem", "/usr", "-include", "b c.h", "-include", "cmath", "-D", "A=1 2", "-D", "B"]
     source = parse_source("a.cpp", cxxflags=(*flags, "-U", "C", "-x", "c++"))
     text = for_generator(
-        source, scalars=(), name="f", entry="g", header="f.h", target="host", directory=tmp_path / "out"
+        source, scalars=(), name="f", entry="g", header=Path("f.h"), target="host", directory=tmp_path / "out"
     )
     (line,) = [line for line in text.splitlines() if line.startswith("target_compile_options")]
     below = r"\"${CMAKE_CURRENT_LIST_DIR}/.."
@@ -404,7 +415,7 @@ def test_flags_of_two_words_stay_pairs(tmp_path: Path, monkeypatch: pytest.Monke
 def test_scalars_are_no_parameters_of_a_generator(tmp_path: Path) -> None:
     source = parse_source(str(BLUR), parameters=(("gain", "2"), ("width", "3")))
     text = for_generator(
-        source, scalars={"gain"}, name="f", entry="g", header="f.h", target="host", directory=tmp_path / "out"
+        source, scalars={"gain"}, name="f", entry="g", header=Path("f.h"), target="host", directory=tmp_path / "out"
     )
     assert 'PARAMS "width=3")' in text
 
@@ -423,7 +434,7 @@ def test_marks_that_cmake_would_read_are_escaped(tmp_path: Path) -> None:
     file.write_text("")
     source = parse_source(str(file), parameters=(("text", 'say "$x;y\\"'),))
     text = for_generator(
-        source, scalars=(), name="f", entry="g", header="f.h", target="host", directory=tmp_path / "out"
+        source, scalars=(), name="f", entry="g", header=Path("f.h"), target="host", directory=tmp_path / "out"
     )
     assert '"${CMAKE_CURRENT_LIST_DIR}/../a\\;b \\$c.cpp"' in text
     assert '"text=say \\"\\$x\\;y\\\\\\""' in text

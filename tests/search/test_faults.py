@@ -20,11 +20,15 @@ from hltune.schedule.parse import parse_schedule
 from hltune.search.advice import advise
 from hltune.search.case import Case
 from hltune.search.faults import KINDS, faults
+from hltune.search.mutation import ALIKE
+from hltune.search.remedied import REMEDY, remedied
 from hltune.search.remedies import Patient
 from hltune.values.directives import ComputeRoot, Directive, Schedule, StoreIn, StoreRoot, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
+from hltune.values.provenance import Mutated
 from hltune.values.roles import Stage
+from hltune.values.schedule_codec import schedule_hash
 from tests.cache import CACHE
 from tests.loading import Unchecked
 from tests.search.flawed import FLAWS, GOOD, Flaw
@@ -131,6 +135,22 @@ def test_changes_are_schedules_of_the_pipeline(readers: dict[str, Reader]) -> No
             for change in fault.changes:
                 loop_nests(change, reader.spec.funcs)
                 assert change != case.schedule
+
+
+def test_what_explain_would_try_is_drafted(readers: dict[str, Reader]) -> None:
+    for flaw in FLAWS:
+        case = readers[flaw.entry].case(flaw.text)
+        drafted, parent = dict(remedied(case)), schedule_hash(case.schedule)
+        assert {schedule_hash(change) for fault in faults(case) for change in fault.changes} <= drafted.keys()
+        origins = [each.provenance for each in drafted.values()]
+        assert origins and all(isinstance(each, Mutated) and each.parent == parent for each in origins)
+        assert {each.changes for each in origins if isinstance(each, Mutated)} <= {(REMEDY,), (REMEDY, ALIKE)}
+
+
+def test_shares_are_of_all_the_time(reader: Reader) -> None:
+    case = reader.case(GOOD)
+    assert case.shares.keys() == case.funcs
+    assert all(each > 0 for each in case.shares.values()) and sum(case.shares.values()) <= 1.0 + 1e-9
 
 
 _BY_TILE = (

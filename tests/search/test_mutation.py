@@ -22,6 +22,7 @@ from hltune.schedule.parse import parse_schedule
 from hltune.search import mutation
 from hltune.search.mutation import ALIKE, COMBINE, Parent, mutants, mutate, neighbours
 from hltune.search.operators import OPERATORS
+from hltune.search.remedied import REMEDY
 from hltune.search.view import View, legal
 from hltune.values import provenance
 from hltune.values.cost import Cost
@@ -155,6 +156,23 @@ def test_neighbours_are_made_one_by_one_in_an_order_that_the_seed_tells(monkeypa
     assert len(orders) == 3 and any(order[:2] == tuple(key for key, _ in few) for order in orders)
 
 
+def test_what_takes_the_time_is_changed_first() -> None:
+    def by_rows(seed: int) -> bool:
+        (_, first), *_ = neighbours(PARENT, FUNCS, np.random.default_rng(seed), shares={"rows": 1.0})
+        return first.schedule.directives[:4] == PARENT.directives[:4]  # those of `blurred` are as they were
+
+    assert PARENT.directives[0].stage.func == "blurred" and sum(map(by_rows, range(40))) > 24
+    near, all_of_them = (
+        {key for key, _ in neighbours(PARENT, FUNCS, np.random.default_rng(0), shares=shares)}
+        for shares in ({"rows": 1.0}, None)
+    )
+    assert near == all_of_them
+    weights = dict.fromkeys((each.name for each in OPERATORS), 0.0) | {"scale": 1.0}
+    made = [mutate(PARENT, SPEC, np.random.default_rng(each), weights, shares={"rows": 1.0}) for each in range(40)]
+    changed = [each.schedule.directives[-5:] != PARENT.directives[-5:] for each in made if each is not None]
+    assert PARENT.directives[-5].stage.func == "rows" and sum(changed) > 0.6 * len(changed) > 20
+
+
 def test_what_cannot_be_changed() -> None:
     rng = np.random.default_rng(0)
     assert mutants([], SPEC, rng, wanted=5, known=lambda _: False) == {}
@@ -196,5 +214,5 @@ def test_each_change_is_explained() -> None:
     _, _, section = words.partition("## What a mutant changes\n")
     rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("|")][2:]
     explained = [name for row in rows for name in row.split("|")[1].strip().split(", ")]
-    made = [*(each.name for each in OPERATORS), ALIKE, COMBINE, provenance.REPAIR]
+    made = [*(each.name for each in OPERATORS), ALIKE, COMBINE, REMEDY, provenance.REPAIR]
     assert sorted(explained) == sorted(made)

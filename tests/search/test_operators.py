@@ -7,7 +7,7 @@ import pytest
 
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
-from hltune.search.operators import OPERATORS, Context
+from hltune.search.operators import OPERATORS, Context, chances
 from hltune.values.directives import AlignStorage, ComputeAt, Directive, Parallel, Reorder, Schedule, Split, Unroll
 from hltune.values.pipeline import FuncInfo, PipelineSpec
 from hltune.values.roles import Stage
@@ -39,6 +39,17 @@ def added(operator: str, text: str, spec: PipelineSpec) -> set[Directive]:
     """The directives that an operator adds or changes."""
     before = parse_schedule(text, spec.funcs).directives
     return {directive for each in tried(operator, text, spec) for directive in each.directives} - {*before}
+
+
+def test_what_takes_the_time_is_changed_more_often() -> None:
+    schedule = parse_schedule("taps.compute_root().split(x, x, xi, 8);shown.split(x, x, xi, 8);", BOTH.funcs)
+    nests, rng = loop_nests(schedule, BOTH.funcs), np.random.default_rng(0)
+    for shares, least, most in ((None, 150, 250), ({"taps": 0.9, "shown": 0.0}, 10, 80)):
+        context = Context(list(schedule.directives), nests, BOTH, rng, shares=shares)
+        found = [schedule.directives[at] for _ in range(400) if (at := context.any_of(Split)) is not None]
+        assert len(found) == 400 and least < sum(each.stage.func == "shown" for each in found) < most
+    assert chances(["a", "a", "b"], {"b": 1.0}) == pytest.approx([0.1 / 1.3, 0.1 / 1.3, 1.1 / 1.3])
+    assert chances(["a"], {}) == pytest.approx([1.0])
 
 
 def test_short_reductions_are_unrolled() -> None:

@@ -6,12 +6,14 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from hltune.cost_model.pretrained import Pretrained
 from hltune.cost_model.programs import Programs
+from hltune.cost_model.ranker import Ranker, fit
 from hltune.cost_model.scorer import Scores
 from hltune.lowered.features import BODY, MEANS, WHOLE
 from hltune.samples.writer import Store
@@ -260,6 +262,52 @@ def test_without_anything_learned_t0_chooses_and_nothing_is_predicted(place: Pla
         drafts = drafts_of(place, store)
         assert list(choose(drafts, making(scalar, vector), 1).chosen.values()) == [vector]
         assert drafts.predict({"one": tiled(place, 8, 4).schedule}, end_s=math.inf) is None
+
+
+def test_what_nobody_has_predicted_of_a_parent_is_expected_of_its_mutants(place: Place) -> None:
+    """Of two parents that seem alike, the one takes ten times as long: so will what seems better of it."""
+    slow, fast = tiled(place, 16, 2), tiled(place, 16, 4)
+    of_slow, of_fast = (
+        replace(tiled(place, width, 8), provenance=Mutated(parent=schedule_hash(parent.schedule), changes=("scale",)))
+        for width, parent in ((32, slow), (16, fast))
+    )
+    with place.store() as store:
+        drafts = drafts_of(place, store, WidestFirst())  # type: ignore[arg-type]
+        make = making(of_slow, of_fast)
+        assert list(choose(drafts, make, 1).chosen.values()) == [of_slow]
+        measured = {schedule_hash(each.schedule): (each, cost) for each, cost in ((slow, 10.0), (fast, 1.0))}
+        measure(drafts, measured, place)
+        drafts.learn(end_s=math.inf)
+        assert list(choose(drafts, make, 1).chosen.values()) == [of_fast]
+
+
+def test_what_was_not_chosen_is_left_and_lowered_no_more(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = {width: tiled(place, width, ROWS[4]) for width in WIDTHS}
+    monkeypatch.setattr("hltune.tuning.drafts._LEFT", 3)
+    with place.store() as store:
+        drafts = drafts_of(place, store, WidestFirst())  # type: ignore[arg-type]
+        found = choose(drafts, making(*new.values()), 1)
+        assert list(found.chosen.values()) == [new[128]]
+        assert list(found.left.values()) == [new[64], new[32], new[16]]  # the most promising first
+        monkeypatch.setattr("hltune.lowered.many.FeaturesJob", lambda **_: pytest.fail("lowered again"))
+        assert list(choose(drafts, making(*found.left.values()), 1).chosen.values()) == [new[64]]
+
+
+def test_what_is_known_is_learned_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: list[int] = []
+
+    def counted(programs: Programs, costs: np.ndarray, **named: Any) -> Ranker:
+        learned.append(len(programs))
+        return fit(programs, costs, **named)
+
+    monkeypatch.setattr("hltune.tuning.drafts.fit", counted)
+    old = [(tiled(place, width, rows), 1.0 / width) for width in WIDTHS for rows in ROWS[:4]]
+    with place.store() as store:
+        drafts = drafts_of(place, store)
+        for some in (old[:17], [], old[17:]):
+            measure(drafts, {schedule_hash(each.schedule): (each, cost) for each, cost in some}, place)
+            drafts.learn(end_s=math.inf)
+        assert learned == [17, 20]
 
 
 def test_with_nothing_left_nothing_is_chosen(place: Place) -> None:

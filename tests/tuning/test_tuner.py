@@ -13,7 +13,7 @@ import pytest
 from hltune.cost_model.adams2019.network import predict
 from hltune.cost_model.adams2019.options import TUNING
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, weights_hash, write_weights
-from hltune.cost_model.learner import LEAST_SAMPLES
+from hltune.cost_model.learner import LEAST_SAMPLES, learn
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
 from hltune.search.autoschedulers import BASELINE, Adams2019Options
@@ -167,18 +167,72 @@ def test_what_there_is_no_time_for_is_some_of_each_kind(place: Place) -> None:
     assert len(kinds) == 10 and kinds.count(Mutated) >= 3 and kinds.count(Searched) >= 3
 
 
-def test_mutants_take_over_where_searches_fall_behind_the_author(place: Place) -> None:
+def test_mutants_take_over_where_searches_fall_behind_the_best(place: Place) -> None:
     with place.store() as store:
         tuner = place.tuner(store, make_options())
         assert tuner.mutant_share == 0.5
         tuner.begin(Silent())
-        assert tuner.mutant_share == 0.5  # nobody wrote a schedule for it
-        tuner._costs["hand-written"] = tuner._costs["searched"] / 1.2
+        assert tuner.mutant_share == 0.5  # a search has found the best
+        best = tuner.history.best_cost
+        assert best is not None and tuner._searched == best
+        tuner._searched = 1.2 * best
         assert tuner.mutant_share == pytest.approx(0.7)
-        tuner._costs["hand-written"] = tuner._costs["searched"] / 9
-        assert tuner.mutant_share == 0.9
-        rounds = [tuner.round(Limits(samples=2), Silent()) for _ in range(4)]
-        assert [each.searches > 0 for each in rounds] == [False, False, False, True]
+        searched: list[bool] = []
+        for _ in range(4):
+            tuner._searched = 1.45 * (tuner.history.best_cost or best)
+            assert tuner.mutant_share == 0.9
+            searched.append(tuner.round(Limits(samples=2), Silent()).searches > 0)
+        assert searched == [False, False, False, True]
+
+
+def test_what_searches_have_found_before_is_measured_side_by_side(place: Place) -> None:
+    """Nothing is searched meanwhile, so that all cores compile it."""
+
+    class Counting(RecordedSession):
+        def __init__(self) -> None:
+            super().__init__()
+            self.together: list[int] = []
+
+        def measure_each(
+            self, schedules: Iterable[tuple[str, Schedule]], *, best: float | None
+        ) -> Generator[tuple[str, Measurement]]:
+            before = len(self.asked)
+            yield from super().measure_each(schedules, best=best)
+            self.together.append(len(self.asked) - before)
+
+    found = [
+        Candidate(schedule=Schedule((Unroll(Stage(func), x),)), provenance=Named(name=func + x))
+        for func in ("rows", "blurred")
+        for x in "xy"
+    ]
+    steps = [
+        Step(rung=Rung(finder=BASELINE, label=str(number), searches=()), outcome=each, remembered=number > 0)
+        for number, each in enumerate(found)
+    ]
+    place.session = session = Counting()
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.searcher.baselines = lambda _: (each for each in steps)  # type: ignore[method-assign]
+        tuner.begin(Silent())
+    assert [each for each in session.together if each] == [1, 3, 1]  # at last, the default schedule
+
+
+def test_what_brings_nothing_new_is_not_learned_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: list[int] = []
+    monkeypatch.setattr(
+        "hltune.tuning.model.learn", lambda *given, **named: (learned.append(len(given[2])), learn(*given, **named))[1]
+    )
+    with place.store() as store:
+        tuner = place.tuner(store, make_options(batch=40))
+        tuner.begin(Silent())
+        tuner.round(Limits(), Silent())
+        model, samples, before = tuner.model, tuner.history.samples(), len(learned)
+        assert before and samples is not None
+        weights, known = model.weights, model.learn(samples, 2)
+        assert known is not None and known is model.learn(samples, 3)
+        assert len(learned) == before and model.weights is weights
+        corrected = replace(samples, costs=2 * samples.costs)
+        assert model.learn(corrected, 4) is not known and learned[before:] == [len(samples)]
 
 
 @pytest.mark.long
@@ -195,6 +249,7 @@ def test_a_second_run_continues_the_first(place: Place) -> None:
         tuner = place.tuner(store, make_options(batch=40), seed=1)
         assert tuner.begin(Silent()) == []
         assert tuner.history.best_cost == first.best
+        tuner._searched = 0.0  # searches do well
         second = tuner.round(Limits(), Silent())
     assert second.number == 2
     assert not asked & set(place.session.asked)
@@ -259,6 +314,7 @@ def test_frozen_weights_stay_as_they_are(place: Place) -> None:
     with place.store() as store:
         tuner = place.tuner(store, make_options(freeze=True))
         tuner.begin(Silent())
+        tuner._searched = 0.0  # searches do well
         done = [tuner.round(Limits(), Silent()) for _ in range(2)]
     assert done[-1].measured > 0 and done[-1].selected is not None
     assert not place.lineage.directory.exists()
@@ -324,6 +380,7 @@ def test_the_models_choose_better_than_chance(place: Place, monkeypatch: pytest.
     with place.store() as store:
         tuner = place.tuner(store, make_options(batch=48, beams=1, random_share=1.0, round_s=300.0))
         tuner.begin(Silent())
+        tuner._searched = 0.0  # searches do well
         for _ in range(3):
             tuner.round(Limits(), Silent())
         assert tuner.drafts.validation is not None

@@ -40,6 +40,9 @@ def test_people_read_what_it_is_for() -> None:
     for extents, fits in (((8, 1), True), ((12, 1), True), ((10, 1), False), ((4, 1), False)):
         assert OutputSizes({"sum": (8, 1)}, {"sum": (4, 1)}).allow("sum", extents) == fits
     in_steps = about(None, OutputSizes({"sum": (8, 1)}, {"sum": (4, 1)})).lines()[1]
+    fixed = OutputSizes({"sum": (64, 1)}, {"sum": (0, 1)})
+    assert "Outputs have to be just sum 64x*, where * is any" in about(None, fixed).lines()[1]
+    assert [fixed.allow("sum", (extent, 9)) for extent in (63, 64, 65)] == [False, True, False]
     unchecked = about(None, OutputSizes({"sum": (8, 1)}, {"sum": (1, 1)}, checked=False)).lines()[1]
     assert "does not run" not in unchecked and "smaller than sum 8x1, it writes beyond their ends" in unchecked
     beyond = about(None, OutputSizes({"sum": (8, 1)}, {"sum": (1, 1)}, beyond={"image": (3, 0)})).lines()[1]

@@ -14,7 +14,7 @@ from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
-from hltune.values.schedule_codec import read_written
+from hltune.values.schedule_codec import read_written, to_json
 from hltune.workspace.records import TUNED, Record, Workspace
 from tests.samples.values import MACHINE, SPEC
 
@@ -54,6 +54,16 @@ def test_a_record_that_another_process_replaces_meanwhile_is_not_damaged(
     monkeypatch.setattr(Path, "glob", replaced)
     assert [each.schedule for each in workspace.records(SPEC, MACHINE)] == [QUICK]
     assert len(listed) == 1 and not listed[0].exists()
+
+
+def test_a_schedule_that_somebody_has_changed_has_not_this_cost(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.keep(record(TUNED, QUICK), SPEC, MACHINE)
+    (path,) = tmp_path.rglob(f"{TUNED}-*.json")
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "schedule": to_json(SLOW)}))
+    with pytest.raises(InputError, match="somebody has changed this schedule"):
+        workspace.records(SPEC, MACHINE)
 
 
 def test_deeply_nested_json_is_a_damaged_record(tmp_path: Path) -> None:

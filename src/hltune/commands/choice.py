@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,14 +42,14 @@ def choose_one(
         InputError: its outputs were wrong on this machine, or as for `choose`.
     """
     ((name, schedule),) = choose(subject, [asked], workspace, machine, progress).items()
-    measured = _measured_before(schedule, subject.spec, workspace, machine)
+    measured = _measured_before(schedule, subject.spec, workspace, machine, progress)
     if isinstance(measured, Failure):
         others = "`hltune tune`, which takes it off the record" if asked is None else "leave --schedule out"
         raise InputError(
             "this schedule computes wrong outputs",
             where=name if asked is None else asked,
             expected="one whose outputs were right whenever they were verified",
-            found=str(measured),
+            found=f"{measured}, perhaps with other threads or another target for this processor",
             todo=f"{others}, or name another one by --schedule: `hltune compare` verifies all that are known",
         )
     same = [each for each in workspace.records(subject.spec, machine) if each.schedule == schedule]
@@ -60,19 +59,26 @@ def choose_one(
 
 
 def _measured_before(
-    schedule: Schedule, spec: PipelineSpec, workspace: Workspace, machine: MachineId
+    schedule: Schedule, spec: PipelineSpec, workspace: Workspace, machine: MachineId, progress: Progress
 ) -> float | Failure | None:
-    """How the outputs of a schedule were wrong on a machine, if ever; else its least cost there, or None.
+    """How the outputs of a schedule were ever wrong on such a processor; else its least cost on the machine, or None.
 
-    A store that cannot be read tells nothing, and keeps nobody from what is on record.
+    With another number of threads, or other features of the processor, it is no more to be trusted; with tolerances
+    that people gave it may have been right. A store that cannot be read keeps nobody from what is on record.
     """
-    refuted = read_refuted(workspace.refuted(spec, machine))
-    found: float | Failure | None = next((failure for each, failure in refuted if each == schedule), None)
-    if found is None and workspace.samples.exists():
-        key, where = schedule_hash(schedule), (spec.content_hash, machine.key)
-        with contextlib.suppress(InputError), Reader(workspace.samples) as reader:
-            found = reader.refuted(*where).get(key) or reader.costs(*where).get(key)
-    return found
+    files = workspace.refuted_anywhere(spec)
+    refuted = (failure for file in files for each, failure in read_refuted(file) if each == schedule)
+    if (known := next(refuted, None)) is not None or not workspace.samples.exists():
+        return known
+    key = schedule_hash(schedule)
+    try:
+        with Reader(workspace.samples) as reader:
+            wrong = reader.wrong_on(spec.content_hash, key)
+            alike = (failure for each, failure in wrong if each.cpu == machine.cpu and "tolerance" not in each.given)
+            return next(alike, None) or reader.costs(spec.content_hash, machine.key).get(key)
+    except InputError as error:
+        progress.note(f"{spec.name}: whether the outputs of this schedule were ever wrong is not known. {error}")
+        return None
 
 
 def choose(
@@ -134,7 +140,7 @@ def _read(file: str, known: Mapping[str, Schedule], subject: Subject, progress: 
     raise InputError(
         "no such schedule",
         where=file,
-        expected=f"a schedule.json, the start of an id, or one of {', '.join(known)}",
+        expected=f"a schedule.json, six digits or more of an id's start, or one of {', '.join(known)}",
         found=f"no schedule and no file {file!r}",
         todo=did_you_mean(file, known)
         or "`hltune compare` with the same pipeline finds more of them, and "

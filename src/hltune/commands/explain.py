@@ -86,7 +86,7 @@ class Explanation:
         caches: bytes of the machine's caches, the smallest first; empty if nobody knows.
         also: by which other names the first one is known, such as the expert's.
         same_program: others that are written otherwise, and of which Halide makes the first one's program.
-        alone: what each part of the difference between two schedules makes of the other one; empty if none was tried.
+        alone: what each part of the difference between two schedules makes of the other one; None if nobody asked.
         not_alone: how many other parts there are, which cannot be alone, or were not measured.
         others: what other known schedules cost, side by side with these, by their names.
         bandwidth_bound: what a parallel, vectorised copy of as many bytes costs; None if nobody asked for others.
@@ -103,7 +103,7 @@ class Explanation:
     verification: Verification | None = None
     also: tuple[str, ...] = ()
     same_program: tuple[str, ...] = ()
-    alone: tuple[Alone, ...] = ()
+    alone: tuple[Alone, ...] | None = None
     not_alone: int = 0
 
 
@@ -195,12 +195,12 @@ def explain(
                 progress.note(f"no change is measured: code for {subject.target.name} does not run here")
             elif trying and session is not None:
                 explained[0] = _tried(session, explained[0], progress)
-        alone, left = (), 0
+        alone, left = None, 0
         if trying and session is not None and len(explained) == 2:
             chosen_parts, left = _parts(explained[0], explained[1], accounts, subject.spec.funcs)
             explained[1], alone = _alone(session, explained[1], chosen_parts, progress)
         again = [found for each in explained for found in _measured_again(each, ran[each.name])]
-        again += alone
+        again += alone or ()
         refute(again)
         _check_right(ran, again)
         twins = _twins(first, {**{name: chosen[name] for name in islice(chosen, 1, None)}, **(others or {})}, accounts)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from hltune.commands.choice import Choice, choose_one, is_known
 from hltune.commands.ours import check_ours, is_of_another_version
@@ -62,6 +62,34 @@ class Exported:
     notes: tuple[str, ...] = ()
 
 
+class _Names(NamedTuple):
+    """What files of text are called.
+
+    Attributes:
+        function_name: as in `export`.
+        included: the generator that CMake is to build includes the header by the pipeline's name, which stands in a
+            folder of its own then, if it has another function's name.
+    """
+
+    directory: Path
+    pipeline: str
+    function_name: str | None = None
+    included: bool = False
+
+    @property
+    def of_header(self) -> str:
+        """Its name without the ending, and that of its function."""
+        return self.pipeline if self.included else self.function_name or self.pipeline
+
+    def text(self, form: ExportForm) -> Path:
+        """The file of a form."""
+        if form == "cpp":
+            apart = f"{self.function_name}.schedule" if self.included and self.function_name else ""
+            return self.directory / apart / f"{self.of_header}{HEADER_ENDING}"
+        name = self.function_name or self.pipeline
+        return self.directory / (name + {"json": ".schedule.json", "python": "_schedule.py"}[form])
+
+
 def export(
     pipeline: SubjectOptions,
     *,
@@ -82,7 +110,7 @@ def export(
         forms: what to write; None for all that the target has.
         function_name: what the files, the functions in source and the compiled one are called, if not as the
             pipeline: several versions of it may then be used side by side. A header for the generator that CMake is
-            to build is called as the pipeline, for so the generator includes it.
+            to build is called as the pipeline, for so the generator includes it, in a folder of its own.
         cmake: write a file for CMake as well, which builds a C++ generator, or links what was compiled: of other
             pipelines, and where that is asked for without a header for the generator.
         schedule: name of a known one, start of an id, or a file; None for the best known one.
@@ -119,30 +147,29 @@ def export(
     )
     if cmake:
         _check_cmake(generator, forms, directives)
-    stem = subject.spec.name if generator is not None or function_name is None else function_name
-    planned = [path for form in forms for path in _paths(form, job, stem)] + ([_cmake_file(job)] if cmake else [])
+    names = _Names(directory, subject.spec.name, function_name, included=generator is not None)
+    planned = [path for form in forms for path in _paths(form, job, names)] + ([_cmake_file(job)] if cmake else [])
     check_ours(planned, sources=_sources(subject), todo="give another -o, or another --function-name")
     if others := [path.name for path in planned if is_of_another_version(path, subject.spec.content_hash)]:
-        both = "another -o" if generator is not None else "--function-name NAME"
         said = f"{', '.join(others)} of another version, or other sizes, will be replaced"
-        progress.note(f"{subject.spec.name}: {said}; {both} keeps both")
+        progress.note(f"{subject.spec.name}: {said}; --function-name NAME keeps both")
     about = About.today(subject.spec, machine, cost, target=subject.target.name)
     about = replace(about, runs_on=_output_sizes(subject, directives, measure, progress))
     notes = [f"{text} {_OTHER_TAILS}"] if (text := about.refused()) is not None else []
     for note in notes:
         progress.note(f"{subject.spec.name}: {note}")
     written: list[ExportForm] = [form for form in forms if form not in _COMPILED]
-    texts = _texts(written, about, subject, directives, directory, name=stem)
+    texts = _texts(written, about, subject, directives, names)
     if cmake:
         known_target = target if target == HOST else subject.target.name
-        texts.append((_cmake_file(job), _cmake(generator, subject.spec, job, known_target, about, stem)))
+        texts.append((_cmake_file(job), _cmake(generator, subject.spec, job, known_target, about, names)))
     compiled: tuple[Path, ...] = ()
     if set(_COMPILED) & set(forms):
         checks = about.runs_on is None or about.runs_on.checked
         job = replace(job, about=(*about.lines(), _OF_COMPILED, *[_OF_ERRORS] * checks))
         compiled = tuple(directory / path.name for path in _compile(forms, job))
     if generator is not None and directives.base is None:
-        _warn_of_another_header(generator, directory / _text_name("cpp", stem), progress)
+        _warn_of_another_header(generator, names.text("cpp"), progress)
     files = (*_write(texts), *compiled)
     return Exported(pipeline=subject.spec.name, schedule=name, files=files, notes=tuple(notes))
 
@@ -197,8 +224,8 @@ def _output_sizes(
 
 def check_texts(subject: Subject, directory: Path) -> None:
     """Raises an `InputError` if `export_texts` would replace files that are not ours."""
-    paths = [directory / _text_name(form, subject.spec.name) for form in ("json", *_SOURCE)]
-    check_ours(paths, sources=_sources(subject))
+    names = _Names(directory, subject.spec.name)
+    check_ours([names.text(form) for form in ("json", *_SOURCE)], sources=_sources(subject))
 
 
 def _sources(subject: Subject) -> tuple[str, ...]:
@@ -208,7 +235,8 @@ def _sources(subject: Subject) -> tuple[str, ...]:
 def export_texts(about: About, subject: Subject, schedule: Schedule, directory: Path) -> tuple[Path, ...]:
     """Writes a schedule in all forms of text and returns the files: no source of what is the author's code already."""
     forms: tuple[ExportForm, ...] = ("json",) if schedule.base is not None else ("json", *_SOURCE)
-    return _write(_texts(forms, about, subject, schedule, directory, name=subject.spec.name, limit_s=_SOON_S))
+    names = _Names(directory, subject.spec.name)
+    return _write(_texts(forms, about, subject, schedule, names, limit_s=_SOON_S))
 
 
 def parse_forms(text: str) -> tuple[ExportForm, ...]:
@@ -234,17 +262,16 @@ def _texts(
     about: About,
     subject: Subject,
     schedule: Schedule,
-    directory: Path,
+    names: _Names,
     *,
-    name: str,
     limit_s: float = _PATIENT_S,
 ) -> list[tuple[Path, str]]:
-    """The files that are texts, called so; source is written for people, if it is known in so many seconds how."""
+    """The files that are texts; source is written for people, if it is known in so many seconds how."""
     spec = about.spec
     texts: list[tuple[Path, str]] = []
     if "json" in forms:
         document = {**schedule_codec.to_json(schedule), "about": about.document()}
-        texts.append((directory / _text_name("json", name), json.dumps(document, indent=1) + "\n"))
+        texts.append((names.text("json"), json.dumps(document, indent=1) + "\n"))
     if not set(forms) & set(_SOURCE):
         return texts
     source = _for_people(subject, schedule, limit_s)
@@ -254,8 +281,8 @@ def _texts(
             if form == "python":
                 text = to_python(*arguments)
             else:
-                text = to_cpp_header(*arguments, name=name, made_for=about.target)
-            texts.append((directory / _text_name(form, name), text))
+                text = to_cpp_header(*arguments, name=names.of_header, made_for=about.target)
+            texts.append((names.text(form), text))
     return texts
 
 
@@ -269,14 +296,10 @@ def _for_people(subject: Subject, schedule: Schedule, limit_s: float) -> Readabl
         return Readable(schedule=schedule, loops={})
 
 
-def _text_name(form: ExportForm, name: str) -> str:
-    return name + {"json": ".schedule.json", "python": "_schedule.py", "cpp": HEADER_ENDING}[form]
-
-
-def _paths(form: ExportForm, job: CompileJob, stem: str) -> list[Path]:
-    """The files of a form; texts are called by this stem."""
+def _paths(form: ExportForm, job: CompileJob, names: _Names) -> list[Path]:
+    """The files of a form."""
     if form not in _COMPILED:
-        return [job.directory / _text_name(form, stem)]
+        return [names.text(form)]
     return [job.directory / name for name in replace(job, function_name=_function(form, job)).names]
 
 
@@ -325,7 +348,9 @@ def _check_cmake(generator: Source | None, forms: Sequence[ExportForm], schedule
         raise InputError("no schedule for the generator", where="--cmake", expected=expected, found=found, todo=todo)
 
 
-def _cmake(generator: Source | None, spec: PipelineSpec, job: CompileJob, target: str, about: About, stem: str) -> str:
+def _cmake(
+    generator: Source | None, spec: PipelineSpec, job: CompileJob, target: str, about: About, names: _Names
+) -> str:
     if generator is None:
         return for_compiled(name=job.function_name, target=target, directory=job.directory, about=about.lines())
     return for_generator(
@@ -333,7 +358,7 @@ def _cmake(generator: Source | None, spec: PipelineSpec, job: CompileJob, target
         scalars={each.name for each in spec.inputs if isinstance(each, ScalarArgument)},
         name=job.function_name,
         entry=spec.name,
-        header=None if job.schedule.base is not None else _text_name("cpp", stem),
+        header=None if job.schedule.base is not None else names.text("cpp").relative_to(names.directory),
         target=target,
         directory=job.directory,
         about=about.lines(),

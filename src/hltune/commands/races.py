@@ -9,7 +9,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 
 M = TypeVar("M")
-LOOKS = 5
+LOOKS = 3
 """Measurements of each schedule."""
 _KINDS = ("wrong output", "crash")
 """How races fail."""

@@ -32,7 +32,7 @@ def against(result: Explanation) -> Document | None:
         "same_program": same,
         **speedup_fields(None if same else speedup_over(one, other), other.name),
         "differences": [] if same else _differences(one, other),
-        "alone": [_alone(each, other) for each in result.alone],
+        "alone": None if result.alone is None else [_alone(each, other) for each in result.alone],
         "not_alone": result.not_alone,
     }
 
@@ -80,7 +80,10 @@ def differing(found: Document) -> list[str]:
 
 
 def _parts(found: Document) -> Iterator[str]:
-    for number, each in enumerate(found["alone"]):
+    alone: Sequence[Document] | None = found["alone"]
+    if alone is not None and not alone:
+        yield f"no part of it makes another program of {found['other']} alone"
+    for number, each in enumerate(alone or ()):
         if number == 0:
             yield f"{found['other']} with one of these alone, measured side by side with {found['other']}"
         if each["failure"] is not None:

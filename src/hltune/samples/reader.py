@@ -11,12 +11,13 @@ import numpy as np
 
 from hltune.samples import database
 from hltune.samples.results import Found, Ranked, TrainingData
-from hltune.samples.rows import MACHINE_COLUMNS, OF, decode_schedule, decode_spec
+from hltune.samples.rows import MACHINE_COLUMNS, OF, decode_machine, decode_schedule, decode_spec
 from hltune.samples.statistics import Statistics, collect
 from hltune.values import provenance
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.provenance import REPAIR, Mutated
 from hltune.values.reasons import Reason, counted
@@ -199,6 +200,19 @@ class Reader:
             WHERE samples.id IN (SELECT id {OF} AND failure_kind = 'wrong output') GROUP BY schedule_id"""
         rows = self._rows(query, pipeline_hash, machine_key)
         return {key: Failure(stage=stage, kind=kind, message=message) for key, stage, kind, message, _ in rows}
+
+    def wrong_on(self, pipeline_hash: str, schedule_hash: str) -> tuple[tuple[MachineId, Failure], ...]:
+        """How the outputs of a schedule were ever wrong, on whatever machine, the last time first."""
+        query = f"""SELECT {MACHINE_COLUMNS}, failure_stage, failure_message FROM samples
+            JOIN schedules ON schedules.id = schedule_id JOIN pipelines ON pipelines.id = schedules.pipeline_id
+            JOIN machines ON machines.id = machine_id
+            WHERE pipelines.hash = ? AND schedules.hash = ? AND failure_kind = 'wrong output'
+            ORDER BY samples.id DESC"""
+        with database.decoding(self.path):
+            return tuple(
+                (decode_machine(machine), Failure(stage=stage, kind="wrong output", message=message))
+                for *machine, stage, message in self._rows(query, pipeline_hash, schedule_hash)
+            )
 
     def find(self, start: str, *, failed: bool = False) -> tuple[Found, ...]:
         """Schedules whose hash begins so, as each was measured last, on every machine; the newest first.

@@ -31,10 +31,11 @@ add_halide_generator({name}.generator SOURCES {sources} LINK_LIBRARIES Halide::T
 _HEADER = """\
 # In a folder of its own the header goes before all others of its name, and nothing else of this folder does but the
 # headers that hltune has written for other generators: one source may apply several.
-configure_file("${{CMAKE_CURRENT_LIST_DIR}}/{header}" "${{CMAKE_CURRENT_BINARY_DIR}}/{name}.schedule/{header}" COPYONLY)
+configure_file("${{CMAKE_CURRENT_LIST_DIR}}/{path}" "${{CMAKE_CURRENT_BINARY_DIR}}/{name}.schedule/{header}" COPYONLY)
 target_include_directories({name}.generator BEFORE PRIVATE "${{CMAKE_CURRENT_BINARY_DIR}}/{name}.schedule")
 block()
     file(GLOB others CONFIGURE_DEPENDS "${{CMAKE_CURRENT_LIST_DIR}}/*{ending}")
+    list(REMOVE_ITEM others "${{CMAKE_CURRENT_LIST_DIR}}/{header}")
     foreach(other IN LISTS others)
         file(STRINGS "${{other}}" written REGEX "^// A schedule found by hltune" LIMIT_COUNT 1)
         if(written)
@@ -70,7 +71,7 @@ def for_generator(
     scalars: Collection[str],
     name: str,
     entry: str,
-    header: str | None,
+    header: Path | None,
     target: str,
     directory: Path,
     about: Sequence[str] = (),
@@ -81,7 +82,7 @@ def for_generator(
         scalars: the inputs that are no images: what the source gives these is no parameter of the generator.
         name: of the library and of its C function.
         entry: name under which the generator is registered.
-        header: name of the file with the schedule; None if the generator has that itself.
+        header: file with the schedule, from the directory on; None if the generator has that itself.
         directory: where the file will be; the generator's files are named relative to it.
         about: lines to begin with, as comments.
     """
@@ -96,12 +97,14 @@ def for_generator(
     return _comments(about) + _GENERATOR.format(
         name=name,
         entry=entry,
-        applies="" if header is None else f", whose schedule() has to apply {header}",
+        applies="" if header is None else f", whose schedule() has to apply {header.name}",
         target=target,
         directory=directory.absolute().name,
         sources=" ".join(_below(directory, Path(file)) for file in source.files),
         version=".".join(map(str, CMAKE_VERSION)),
-        header="" if header is None else _HEADER.format(header=header, name=name, ending=HEADER_ENDING),
+        header=""
+        if header is None
+        else _HEADER.format(path=header.as_posix(), header=header.name, name=name, ending=HEADER_ENDING),
         main=_MAIN.format(name=name, renamed=RENAMED_MAIN) if has_main(source) else "",
         flags="".join(
             f"{line}({name}.generator PRIVATE {' '.join(words)})\n" for line, words in lines.items() if words

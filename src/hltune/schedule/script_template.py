@@ -39,6 +39,9 @@ HERE = "--here"
 
 def main() -> None:
     """Checks in a process of its own, which a wrong schedule may take down."""
+    if {{"-h", "--help"}} & {{*sys.argv}}:
+        print(f"python {{Path(__file__).name}} [TARGET] [{{HERE}}]: for another target of Halide's; in this process")
+        return
     if HERE in sys.argv:
         sys.argv.remove(HERE)
         verdict()

@@ -82,6 +82,14 @@ class Case:
         """Funcs that have a buffer."""
         return frozenset(stage.func for stage in self.stages)
 
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """What each Func with a buffer takes of the time."""
+        found, total = dict.fromkeys(self.funcs, 0.0), self.account.seconds or 1.0
+        for body in self.account.bodies:
+            found[body.stage.func] += body.seconds / total
+        return found
+
     @cached_property
     def sizes(self) -> Mapping[str, float]:
         """Bytes that the values of each Func with a buffer take at a time."""

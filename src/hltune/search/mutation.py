@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from hltune.schedule.loops import loop_nests
-from hltune.search.operators import LARGEST_FACTOR, OPERATORS, Context
+from hltune.search.operators import LARGEST_FACTOR, OPERATORS, Context, chances
 from hltune.search.twins import alike, combined
 from hltune.search.view import legal
 from hltune.values.candidate import Candidate
@@ -73,12 +73,14 @@ def mutants(
     known: Callable[[str], bool],
     limits: Limits | None = None,
     weights: Mapping[str, float] = _WEIGHTS,
+    shares: Mapping[str, float] | None = None,
     end_s: float = math.inf,
 ) -> dict[str, Candidate]:
     """Changes schedules at random, the fastest more often; returns new ones by their hash, at most those wanted.
 
     `known` tells whether the schedule with a hash is known. The author's own schedule, where directives cannot say it,
-    is no parent. `weights` are those of operators, by name. None is begun with after `end_s` of the monotonic clock.
+    is no parent. `weights` are those of operators, by name; `shares` is what each Func takes of the time, where that is
+    known. None is begun with after `end_s` of the monotonic clock.
     """
     parents = sorted((each for each in parents if each.schedule.base is None), key=lambda each: each.cost)
     behind = np.array([each.cost / parents[0].cost - 1 for each in parents])
@@ -90,8 +92,10 @@ def mutants(
         if len(found) == wanted or time.monotonic() >= end_s:
             break
         parent, other = (parents[int(number)].schedule for number in rng.choice(len(parents), size=2, p=favour))
-        mix = rng.random() < _COMBINING
-        mutant = combine(parent, other, spec.funcs, rng, free) if mix else mutate(parent, spec, rng, weights, free)
+        if rng.random() < _COMBINING:
+            mutant = combine(parent, other, spec.funcs, rng, free)
+        else:
+            mutant = mutate(parent, spec, rng, weights, free, shares)
         if mutant is None or not (limits is None or limits.allows(mutant.schedule)):
             continue
         if not known(key := schedule_hash(mutant.schedule)):
@@ -100,22 +104,28 @@ def mutants(
 
 
 def neighbours(
-    parent: Schedule, funcs: Sequence[FuncInfo], rng: np.random.Generator, free: Set[str] | None = None
+    parent: Schedule,
+    funcs: Sequence[FuncInfo],
+    rng: np.random.Generator,
+    free: Set[str] | None = None,
+    shares: Mapping[str, float] | None = None,
 ) -> Iterator[tuple[str, Candidate]]:
     """All that differ from a schedule by one factor, twice as large or half, with their hashes, in random order.
 
     First those where it is the same factor of all stages that are scheduled alike. Each is made when it is asked for:
-    of a pipeline of a hundred stages, all of them take seconds. Only `free` Funcs are changed; None for all.
+    of a pipeline of a hundred stages, all of them take seconds. Only `free` Funcs are changed; None for all. Those come
+    early that take much of the time, if their `shares` are known.
     """
     before = list(parent.directives)
-    scaled = [
-        [*before[:at], replace(directive, factor=factor), *before[at + 1 :]]
+    changed = [
+        (directive.stage.func, [*before[:at], replace(directive, factor=factor), *before[at + 1 :]])
         for at, directive in enumerate(before)
         if isinstance(directive, Split) and (free is None or directive.stage.func in free)
         for factor in (directive.factor * 2, directive.factor // 2)
         if 1 < factor <= LARGEST_FACTOR
     ]
-    everywhere, single = ([scaled[int(number)] for number in rng.permutation(len(scaled))] for _ in range(2))
+    owners, scaled = [func for func, _ in changed], [each for _, each in changed]
+    everywhere, single = ([scaled[number] for number in _in_random_order(owners, rng, shares)] for _ in range(2))
     made = [(("scale", ALIKE), (alike(before, each, free) for each in everywhere)), (("scale",), iter(single))]
 
     def new() -> Iterator[tuple[str, Candidate]]:
@@ -127,6 +137,14 @@ def neighbours(
                 yield key, _mutant(schedule, parent, names)
 
     return new()
+
+
+def _in_random_order(funcs: Sequence[str], rng: np.random.Generator, shares: Mapping[str, float] | None) -> list[int]:
+    """Numbers of what is changed, by the Func of each."""
+    if shares is None or not funcs:
+        return [int(number) for number in rng.permutation(len(funcs))]
+    order = rng.choice(len(funcs), size=len(funcs), replace=False, p=chances(funcs, shares))
+    return [int(number) for number in order]
 
 
 def combine(
@@ -144,11 +162,12 @@ def mutate(
     rng: np.random.Generator,
     weights: Mapping[str, float] = _WEIGHTS,
     free: Set[str] | None = None,
+    shares: Mapping[str, float] | None = None,
 ) -> Candidate | None:
     """Changes a schedule at random, of these Funcs, if told; None if nothing was found that can be changed."""
     schedule, changes = parent, list[str]()
     while schedule == parent or rng.random() < _AGAIN:
-        changed = _change(schedule, spec, rng, weights, free)
+        changed = _change(schedule, spec, rng, weights, free, shares)
         if changed is None:
             break
         schedule, names = changed
@@ -166,11 +185,12 @@ def _change(
     rng: np.random.Generator,
     weights: Mapping[str, float],
     free: Set[str] | None,
+    shares: Mapping[str, float] | None,
 ) -> tuple[Schedule, tuple[str, ...]] | None:
-    chances = np.array([weights[operator.name] for operator in OPERATORS])
-    context = Context(list(schedule.directives), loop_nests(schedule, spec.funcs), spec, rng, free)
+    likely = np.array([weights[operator.name] for operator in OPERATORS])
+    context = Context(list(schedule.directives), loop_nests(schedule, spec.funcs), spec, rng, free, shares)
     for _ in range(_ATTEMPTS):
-        operator = OPERATORS[int(rng.choice(len(OPERATORS), p=chances / chances.sum()))]
+        operator = OPERATORS[int(rng.choice(len(OPERATORS), p=likely / likely.sum()))]
         if operator.kind is None:
             directives = operator.change(context)
         elif (at := context.any_of(operator.kind)) is not None:

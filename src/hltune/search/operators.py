@@ -4,13 +4,14 @@ Such are tile sizes that its search never tries, tails, lengths of vectors, what
 and where memory is taken.
 """
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from types import UnionType
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hltune.schedule.loops import Loop
 from hltune.search.view import Directives, View, after
@@ -46,6 +47,8 @@ _ALIGNMENTS = (32, 64, 128)
 _LONGEST_UNROLL = 8
 _LESS, _MORE = 0.2, 0.3
 """Chances that a loop is taken off the threads, and that one more stage gets one."""
+_ANYWHERE = 0.2
+"""How likely it is that something is changed wherever it is, by how likely it is where the time goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,12 @@ class Context(View):
 
     Attributes:
         free: the Funcs whose directives may change; None if all are.
+        shares: see `chances`; None where nobody knows, so that all Funcs are alike.
     """
 
     rng: np.random.Generator
     free: Set[str] | None = None
+    shares: Mapping[str, float] | None = None
 
     def may_change(self, stage: Stage) -> bool:
         """True for a stage of a Func that may change."""
@@ -71,11 +76,36 @@ class Context(View):
         """One of the items at random."""
         return items[int(self.rng.integers(len(items)))]
 
+    def any_by_time(self, items: Sequence[T], func: Callable[[T], str]) -> T:
+        """One of the items at random, the more often the more of the time its Func takes."""
+        if self.shares is None:
+            return self.any(items)
+        found = chances([func(each) for each in items], self.shares)
+        return items[int(self.rng.choice(len(items), p=found))]
+
+    def any_loop(self, loops: Sequence[tuple[Stage, Loop]]) -> tuple[Stage, Loop]:
+        """The same of loops and their stages."""
+        return self.any_by_time(loops, lambda each: each[0].func)
+
     def any_of(self, kind: type[Directive] | UnionType) -> int | None:
         """Position of a random directive of a kind, or of one of several, that may change; None if there is none."""
         directives = enumerate(self.directives)
         found = [number for number, each in directives if isinstance(each, kind) and self.may_change(each.stage)]
-        return self.any(found) if found else None
+        return self.any_by_time(found, lambda at: self.directives[at].stage.func) if found else None
+
+
+def chances(funcs: Sequence[str], shares: Mapping[str, float]) -> NDArray[np.float64]:
+    """How likely something is to be changed, by the Func of each [N]: the more, the more of the time that one takes.
+
+    In a pyramid of ten levels, the first takes three quarters of the time, and most directives are about the others.
+
+    Args:
+        funcs: one at least.
+        shares: of the time, by Func; one that is inlined has none.
+    """
+    anywhere = _ANYWHERE / len({*funcs})
+    found = np.array([shares.get(each, 0.0) + anywhere for each in funcs])
+    return found / found.sum()
 
 
 class Operator(NamedTuple):
@@ -120,7 +150,7 @@ def _unroll(context: Context) -> Directives | None:
         return directives[:at] + directives[at + 1 :]
     if not rolled:
         return None
-    stage, loop = context.any(rolled)
+    stage, loop = context.any_loop(rolled)
     return after(directives, stage, Unroll(stage, loop.name))
 
 
@@ -129,7 +159,7 @@ def _block(context: Context) -> Directives | None:
     loops = context.changeable_loops()
     if not loops:
         return None
-    stage, loop = context.any(loops)
+    stage, loop = context.any_loop(loops)
     inner = context.new_loop()
     factor = int(context.rng.choice([2, 4, 8]))
     order = context.nests.loops[stage]
@@ -149,7 +179,7 @@ def _reorder(context: Context) -> Directives | None:
         return _reordered(context, at)
     if not pairs:
         return None
-    stage, inner, outer = context.any(pairs)
+    stage, inner, outer = context.any_by_time(pairs, lambda each: each[0].func)
     return after(context.directives, stage, Reorder(stage, (outer, inner)))
 
 
@@ -264,7 +294,7 @@ def _parallel(context: Context, at: int, parallel: Parallel) -> Directives | Non
     shared = {each.stage for each in context.directives if isinstance(each, Parallel)}
     outermost = {stage: loop.name for stage, loop in serial if stage not in shared and not loop.rvar}
     if outermost and chance < _LESS + _MORE:
-        stage = context.any([*outermost])
+        stage = context.any_by_time([*outermost], lambda each: each.func)
         return after(context.directives, stage, Parallel(stage, outermost[stage]))
     loops = [loop.name for stage, loop in serial if stage == parallel.stage]
     return context.replaced(at, var=context.any(loops)) if loops else None
@@ -278,7 +308,7 @@ def _partition(context: Context) -> Directives | None:
     loops = context.changeable_loops()
     if not loops:
         return None
-    stage, loop = context.any(loops)
+    stage, loop = context.any_loop(loops)
     return after(context.directives, stage, Partition(stage, loop.name, "Never"))
 
 

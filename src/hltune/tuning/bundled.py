@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -18,7 +18,6 @@ from hltune.cost_model.adams2019.lineage import Lineage
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.pretrained import Pretrained
 from hltune.runtime.progress import Progress
-from hltune.samples.results import Ranked
 from hltune.schedule.repair import is_outside, repaired
 from hltune.search.ladder import Memory, by_finder
 from hltune.search.mutation import PARENTS, Parent
@@ -34,9 +33,9 @@ from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
-from hltune.values.provenance import REPAIR, Mutated, Named, Provenance, Searched
+from hltune.values.provenance import REPAIR, Mutated, Searched
 from hltune.values.schedule_codec import schedule_hash
-from hltune.workspace.subject import DEFAULT, Subject
+from hltune.workspace.subject import Subject
 
 _LEARNING_S = 60.0
 """How long what was measured is lowered."""
@@ -114,9 +113,8 @@ class Bundled:
         drafts.learn(end_s=time.monotonic() + _LEARNING_S)
         first = known | self._repairs(history, drafts)
         ranked = history.ranked(len(history), distinct=False)
-        searched = _least(ranked, lambda each: isinstance(each, Searched))
-        by_hand = _least(ranked, lambda each: isinstance(each, Named) and each.name != DEFAULT)
-        share, number = mutant_share(searched, by_hand), history.last_round + 1
+        searched = next((each.cost for each in ranked if isinstance(each.provenance, Searched)), None)
+        share, number = mutant_share(searched, history.best_cost), history.last_round + 1
         wanted = self.options.batch - len(first)
         found = self._proposals(history, model, drafts, wanted, share, number, progress)
         return Chosen(first | found, {key: names[key] for key in known if key in names})
@@ -214,7 +212,3 @@ def _shares(parents: Sequence[Parent], count: int) -> dict[str, int]:
     ends = np.rint(count * np.cumsum(favour) / favour.sum()).astype(int) if parents else np.zeros(0, dtype=int)
     counts = map(int, np.diff(ends, prepend=0))
     return {schedule_hash(each.schedule): most for each, most in zip(parents, counts, strict=True) if most}
-
-
-def _least(ranked: Iterable[Ranked], of_kind: Callable[[Provenance], bool]) -> float | None:
-    return next((each.cost for each in ranked if each.schedule is not None and of_kind(each.provenance)), None)

@@ -8,6 +8,7 @@ takes its place, or T0.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,7 +49,13 @@ _GENERATIONS = 2
 """Drafts of the later ones change drafts, which nobody has measured."""
 _PROMISING = 8
 """Drafts that the next generation changes."""
+_LEFT = 64
+"""Drafts that were not chosen and that the next choice has as well, at most."""
 _LIKELY = 0.5
+_LEAST_SPREAD = 0.05
+"""No prediction is surer: of programs that differ by less, any is as good a choice."""
+_INHERITED = 0.7
+"""Part of what its parent costs more than predicted that a mutant is expected to cost more, too: the rest is noise."""
 
 Make = Callable[[Sequence[Parent], int, Callable[[str], bool]], dict[str, Candidate]]
 """Makes so many new mutants of the known schedules and of these further parents; the last tells what is known."""
@@ -60,12 +67,14 @@ class Drafted:
 
     Attributes:
         chosen: mutants to measure, by the hash of their schedule.
+        left: those that were lowered and are as good a choice later, the most promising first.
         made: how many drafts there were.
         lowered: how many of these Halide accepted, and we did.
         refused: how many Halide did not, or took too long to, or need more stack than a thread may have.
     """
 
     chosen: dict[str, Candidate]
+    left: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
     made: int = 0
     lowered: int = 0
     refused: int = 0
@@ -99,6 +108,10 @@ class Drafts:
     _root_tried: bool = False
     _unlike: bool | None = None
     _offset: float = 0.0
+    _costs: dict[str, float] = field(default_factory=dict[str, float])
+    """Of the programs that the ranker has learned from, by the hash of their schedule."""
+    _judged: tuple[list[str], list[str]] | None = None
+    """Those that work and those that fail, from which it was learned what fails."""
 
     def __post_init__(self) -> None:
         lowering = Lowering(spec=self.spec, target=self.target, cores=self.cores, timeout_s=LONGEST_S)
@@ -126,7 +139,7 @@ class Drafts:
         return None if self.pretrained is None or self._root is None or self.unlike else self.pretrained.failing
 
     def learn(self, *, end_s: float) -> None:
-        """Lowers what was measured and is not lowered yet, until a time, keeps its features, and learns."""
+        """Lowers what was measured and is not lowered yet, until a time, keeps its features, and learns what is new."""
         self._lower_root(end_s)
         costs, failed = self.history.working(), self.history.failed()
         self.programs.lower_measured((*costs, *failed), end_s=end_s)
@@ -134,9 +147,14 @@ class Drafts:
         known = self.programs.load(best_and_others(working, min(len(working), _MOST_LEARNED)))
         works, fails = map(self.programs.load, same_share(working, broken, _MOST_LEARNED))
         self._compare_with_pretraining((*known, *fails))
-        seen, seed = (self._as_seen(each).x for each in (works, fails)), len(working)
-        self._failing = fit_failing(*seen, start=self._start_failing, seed=seed)
-        self._learn(known, np.array([costs[key] for key in known]), seed)
+        if self._failing is None or (works, fails) != self._judged:
+            seen = (self._as_seen(each).x for each in (works, fails))
+            self._failing = fit_failing(*seen, start=self._start_failing, seed=len(working))
+            self._judged = works, fails
+        learned = {key: costs[key] for key in known}
+        if self._ranker is None or learned != self._costs:
+            self._costs = learned
+            self._learn(known, np.array([*learned.values()]), seed=len(working))
         self.programs.forget_all_but({*known, *works, *fails})
 
     def _learn(self, known: Sequence[str], costs: NDArray[np.float64], seed: int) -> None:
@@ -198,12 +216,13 @@ class Drafts:
             self._lower({key: each.schedule for key, each in made.items()}, end_s=time.monotonic() + left_s)
             self.programs.refuse_large_stacks(made)
             drafts.update(made)
-        lowered = [key for key in drafts if key in self.programs]
-        chosen = self._ranked(self.programs.new(drafts), wanted, random_share, rng)
+        lowered, new = [key for key in drafts if key in self.programs], self.programs.new(drafts)
+        chosen, others = self._ranked(drafts, new, wanted, random_share, rng)
         chosen += self.programs.untried(drafts)[: wanted - len(chosen)]
-        self.programs.forget(set(lowered).difference(chosen))
+        self.programs.forget(set(lowered).difference(chosen, others[:_LEFT]))
         return Drafted(
             chosen={key: drafts[key] for key in chosen},
+            left={key: drafts[key] for key in others[:_LEFT]},
             made=len(drafts),
             lowered=len(lowered),
             refused=len(self.programs.refused) - refused,
@@ -224,7 +243,7 @@ class Drafts:
         self._lower_root(end_s)
         self._lower({key: each.schedule for key, each in candidates.items()}, end_s=end_s)
         new = self.programs.new(candidates)
-        chosen = self._ranked(new, wanted, random_share, rng)
+        chosen, _ = self._ranked(candidates, new, wanted, random_share, rng)
         untried = self.programs.untried(candidates)
         chosen += untried[: wanted - len(chosen)]
         left = {*new, *untried}.difference(chosen)
@@ -233,14 +252,49 @@ class Drafts:
             left={key: candidates[key] for key in (*new, *untried) if key in left},
         )
 
-    def _ranked(self, keys: Sequence[str], wanted: int, random_share: float, rng: np.random.Generator) -> list[str]:
+    def _ranked(
+        self,
+        candidates: Mapping[str, Candidate],
+        keys: Sequence[str],
+        wanted: int,
+        random_share: float,
+        rng: np.random.Generator,
+    ) -> tuple[list[str], list[str]]:
+        """Those to measure, in that order, and the others, the most promising first."""
         if not keys:
-            return []
+            return [], []
         seen = self._as_seen(keys)
-        scores, chances = self.ranks(seen), self._chances(seen)
+        scores, chances = self._scores(candidates, keys, seen), self._chances(seen)
+        scores = replace(scores, spread=np.maximum(scores.spread, _LEAST_SPREAD))
         texts = [self.programs[key].program_hash for key in keys]
         chosen = choose(scores, texts, wanted, random_share=random_share, rng=rng, failing=chances)
-        return [keys[number] for number in chosen]
+        taken = set(chosen)
+        others = [keys[int(number)] for number in np.argsort(scores.mean) if number not in taken]
+        return [keys[number] for number in chosen], others
+
+    def _scores(self, candidates: Mapping[str, Candidate], keys: Sequence[str], seen: Programs) -> Scores:
+        """Predictions beside what was measured of the pipeline; there has to be one.
+
+        A mutant is most of its parent, so that what nobody has predicted of the one is true of the other as well.
+        """
+        found = self._beside_measured(seen)
+        parents = [_parent_of(candidates[key]) for key in keys]
+        surprises = self._surprises(parents)
+        inherited = np.array([surprises.get(each, 0.0) for each in parents])
+        return replace(found, mean=found.mean + _INHERITED * inherited)
+
+    def _surprises(self, parents: Iterable[str]) -> dict[str, float]:
+        """How much more than predicted each of these costs, as a logarithm, as far as it is known."""
+        known = [key for key in dict.fromkeys(parents) if key in self._costs and key in self.programs]
+        if not known:
+            return {}
+        predicted = self._beside_measured(self._as_seen(known)).mean
+        return {key: math.log(self._costs[key]) - float(mean) for key, mean in zip(known, predicted, strict=True)}
+
+    def _beside_measured(self, seen: Programs) -> Scores:
+        """Predictions with how long the program takes as a whole, of which pre-training says nothing."""
+        found = self.ranks(seen)
+        return found if self._ranker is not None else replace(found, mean=found.mean + self._offset)
 
     def _chances(self, programs: Programs) -> NDArray[np.float64]:
         """The chance of each that it fails."""
@@ -252,8 +306,7 @@ class Drafts:
         keys = self.programs.new(drafts)
         if not keys:
             return []
-        # Beside what was measured, how long the program takes as a whole counts, which pre-training cannot say.
-        mean = self.ranks(self._as_seen(keys)).mean + (self._offset if self._ranker is None else 0.0)
+        mean = self._scores(drafts, keys, self._as_seen(keys)).mean
         best = np.argsort(mean)[:_PROMISING]
         return [Parent(drafts[keys[number]].schedule, float(np.exp(mean[number]))) for number in best]
 
@@ -278,6 +331,11 @@ class Drafts:
         lowered = [key for key in keys if key in self.programs]
         if len(lowered) >= _LEAST_KNOWN:
             self._unlike = self.pretrained.unlike(self._as_seen(lowered))
+
+
+def _parent_of(candidate: Candidate) -> str:
+    """Hash of the schedule that it is a change of; empty if it is none."""
+    return candidate.provenance.parent if isinstance(candidate.provenance, Mutated) else ""
 
 
 def _of_what_was_measured(candidate: Candidate, drafts: Mapping[str, Candidate]) -> Candidate:

@@ -23,6 +23,7 @@ from hltune.values.pipeline import PipelineSpec
 from hltune.values.program_features import ProgramFeatures
 from hltune.values.sample import Sample
 from hltune.values.schedule_codec import schedule_hash
+from hltune.values.unit import Unit
 
 _NEWEST = 2000
 """Most samples that a model learns from."""
@@ -71,6 +72,11 @@ class History:
 
     def __len__(self) -> int:
         return len(self._costs)
+
+    @property
+    def unit(self) -> Unit:
+        """What people see costs in."""
+        return self._machine.unit
 
     def cost(self, key: str) -> float | None:
         """Cost of the schedule with this hash, or of what it was repaired to; None if not known, failed or wrong."""

@@ -141,6 +141,10 @@ class LoweredPrograms:
         """How many can be lowered in this time, roughly, or more."""
         return _MANY if self._each_s is None else int(_SPARE * seconds / self._each_s)
 
+    def lowering_s(self, count: int) -> float:
+        """How long it takes to lower so many, roughly; 0 as long as nobody knows."""
+        return max(0, count) * (self._each_s or 0.0)
+
     def _lower_new(self, schedules: Mapping[str, Schedule], *, end_s: float) -> None:
         known = self._programs.keys() | self.refused | self._unread
         new = {key: each for key, each in schedules.items() if key not in known}
@@ -150,7 +154,7 @@ class LoweredPrograms:
             for key, outcome in outcomes:
                 self._saw(key, outcome)
                 seen += 1
-        if seen:
+        if seen >= len(self.workers) or (seen and self._each_s is None):  # fewer leave some of them idle
             self._each_s = (time.monotonic() - began_s) / seen
 
     @property

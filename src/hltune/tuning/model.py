@@ -3,6 +3,9 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hltune.cost_model.adams2019.lineage import BEAM_COST, Lineage, PipelineUse, WeightsOrigin
 from hltune.cost_model.adams2019.options import TUNING, TrainingOptions
 from hltune.cost_model.adams2019.scorer import NetworkScorer
@@ -41,6 +44,7 @@ class Model:
         self._machine_key = machine_key
         self._lineage = lineage
         self._freeze = freeze
+        self._last: tuple[NDArray[np.float64], Learned] | None = None  # costs of the samples, and what was learned
 
     def prepare(self, samples: Dataset | None) -> None:
         """Fits the predictor to samples of earlier runs; the weights stay as they are.
@@ -54,9 +58,19 @@ class Model:
             self.predictor = NetworkScorer(weights=self.weights).fit(samples)
 
     def learn(self, samples: Dataset | None, round_number: int) -> Learned | None:
-        """Trains and evaluates; returns None, and changes nothing, if there are too few samples."""
+        """Trains and evaluates; returns None, and changes nothing, if there are too few samples.
+
+        Where no sample is new, as after rounds without searches, it returns what it has learned.
+        """
+        if samples is None:
+            return None
+        if self._last is not None and np.array_equal(samples.costs, self._last[0]):
+            return self._last[1]
         learned = self._fit(samples, None if self._freeze else TUNING, round_number)
-        if learned is not None and samples is not None and not self._freeze:
+        if learned is None:
+            return None
+        self._last = samples.costs, learned
+        if not self._freeze:
             self.weights, self._state = learned.weights, learned.state
             metrics = {f"{each.name}_pair_accuracy": each.pairs.accuracy for each in learned.validations}
             origin = self._origin(len(samples), metrics)

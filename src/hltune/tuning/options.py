@@ -47,7 +47,7 @@ class TuneOptions:
         round_s: after this time a round begins no further measurement.
         beams: beam searches per round, one of them with the weights of the round and the others with variants.
         search_share: share of a round's time that probing may take.
-        random_share: share of the candidates that searches found which is chosen at random.
+        random_share: share of the candidates which is chosen at random, of what searches found and of mutants alike.
         workers: processes that search, and as many that compile: as many as there are cores and memory for, on each
             computer.
         lanes: how many of them measure, if there is no memory for the images of so many.
@@ -66,7 +66,7 @@ class TuneOptions:
     round_s: float = 30.0
     beams: int = 4
     search_share: float = 0.3
-    random_share: float = 0.2
+    random_share: float = 0.1
     workers: int = field(default_factory=usable_workers)
     lanes: int | None = None
     finalists: int = 10

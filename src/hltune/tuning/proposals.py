@@ -1,9 +1,9 @@
 """What a round of tuning measures: results of beam searches and probes, and mutants, each kind chosen among many."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, takewhile
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.runtime.progress import Progress
 from hltune.search.mutation import PARENTS, Parent, mutants, neighbours
+from hltune.tuning.cases import Cases
 from hltune.tuning.drafts import Drafted, Drafts
 from hltune.tuning.keep import Kept
 from hltune.tuning.model import Model
@@ -30,11 +31,17 @@ MUTANT_SHARE = 0.5
 """Share of a round's candidates that is made by changing the best schedules, as long as searches do well."""
 LARGEST_MUTANT_SHARE = 0.9
 """The same where searches fall behind."""
-_DRAFTING_SHARE = 0.25
-"""How long drafts may take to lower, by the time that measuring the chosen ones takes."""
+_ROUNDS_BETWEEN = 3.0
+"""One of so many rounds searches where searches fall behind, times how many times as much their best one costs."""
+_DRAFTING_SHARE, _LARGEST_DRAFTING_SHARE = 0.25, 0.5
+"""How long drafts may take to lower, by the time that measuring the chosen ones takes; at most, where lowering takes so
+long that there would be little to choose from."""
+_LEAST_PER_MUTANT = 4
+"""Drafts for every mutant that is wanted with which there is enough to choose from."""
 _LEAST_DRAFTING_S = 1.0
-_NEIGHBOUR_SHARE = 0.2
-"""Share of the drafts that differ from the best schedule by one factor, as long as there are any."""
+_NEIGHBOUR_SHARE, _REMEDY_SHARE = 0.2, 0.2
+"""Shares of the drafts that differ from the best schedule by one factor, and that address a fault of one of the best,
+as long as there are any."""
 _LOWERED_PER_SEARCHED = 4
 """How many of what probes found are lowered, for every one that is measured."""
 _OVERSAMPLING = 6
@@ -77,6 +84,7 @@ class Proposals:
 
     Attributes:
         kept: what of the author's schedule must stay as it is; None if all may change.
+        cases: what the best schedules spend where; None where nobody looks.
     """
 
     subject: Subject
@@ -88,17 +96,19 @@ class Proposals:
     pace: Pace
     kept: Kept | None
     rng: np.random.Generator
+    cases: Cases | None = None
     _pool: Pool = field(default_factory=Pool)
     _said: set[str] = field(default_factory=set[str])
     """How searches have failed, as people were told."""
     _left: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
-    """Mutants that were chosen and not measured; they are lowered already."""
+    """Mutants that were not chosen, or not measured; as they are lowered already, the choice among drafts grows."""
 
     def keep(self, candidates: dict[str, Candidate]) -> None:
         """What there was no time for is proposed again."""
         new = {key: each for key, each in candidates.items() if key not in self.history}
-        self._left = {key: each for key, each in new.items() if isinstance(each.provenance, Mutated)}
-        self._pool.add({key: each for key, each in new.items() if key not in self._left})
+        late = {key: each for key, each in new.items() if isinstance(each.provenance, Mutated)}
+        self._left = late | self._left
+        self._pool.add({key: each for key, each in new.items() if key not in late})
 
     def find(self, share: float | None, limits: Limits, number: int, progress: Progress) -> Found:
         """Beam searches, whose results are all measured, probes, among which the models choose, and mutants.
@@ -158,68 +168,116 @@ class Proposals:
         self._pool.add(picked.left)
         return picked.chosen
 
-    def _drafting_s(self, wanted: int) -> float:
-        """How long the choice of so many candidates may take."""
-        return max(_LEAST_DRAFTING_S, _DRAFTING_SHARE * min(self.options.round_s, wanted * self.pace.candidate_s))
+    def _drafting_s(self, wanted: int, *, drafts: int = 0) -> float:
+        """How long the choice of so many candidates may take: longer, if it is to be one of so many drafts."""
+        measuring_s = min(self.options.round_s, wanted * self.pace.candidate_s)
+        needed_s = min(_LARGEST_DRAFTING_SHARE * measuring_s, self.drafts.programs.lowering_s(drafts))
+        return max(_LEAST_DRAFTING_S, _DRAFTING_SHARE * measuring_s, needed_s)
 
     def _mutants(self, chosen: dict[str, Candidate], wanted: int, limits: Limits) -> Drafted:
         """Changes the best schedules, and the author's own."""
+        parents = self._parents()
+        spec, weights = self.subject.spec, Successes.of(self.history.mutants()).weights()
+        first = next((each.schedule for each in parents if each.schedule.base is None), Schedule())
+        left, kept = self._still_good(parents), self.kept
+        drafting_s = self._drafting_s(wanted, drafts=_LEAST_PER_MUTANT * wanted - len(left))
+        shares, remedies = self._examined(parents, min(limits.end_s, time.monotonic() + drafting_s))
+        near = neighbours(first, spec.funcs, self.rng, None if kept is None else kept.free, shares)
+        end_s = min(limits.end_s, time.monotonic() + drafting_s)
+
+        def make(further: Sequence[Parent], count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
+            until_s = (time.monotonic() + end_s) / 2  # the rest is for lowering them
+            old = {key: each for key, each in left.items() if not (key in self.history or key in chosen or known(key))}
+            found = dict[str, Candidate]()
+
+            def taken(key: str) -> bool:
+                return key in found or key in left or key in self.history or key in chosen or known(key)
+
+            for stream, share in ((near, _NEIGHBOUR_SHARE), (remedies, _REMEDY_SHARE)):
+                found |= islice(self._allowed(_until(until_s, stream), taken), round(share * count))
+            new = mutants(
+                [*parents, *further],
+                spec,
+                self.rng,
+                wanted=max(0, count - len(found)),
+                known=taken,
+                limits=kept,
+                weights=weights,
+                shares=shares,
+                end_s=until_s,
+            )
+            return old | found | new
+
+        drafted = self.drafts.choose(
+            make, max(0, wanted), random_share=self.options.random_share, rng=self.rng, end_s=end_s
+        )
+        self._left = drafted.left
+        return drafted
+
+    def _parents(self) -> list[Parent]:
+        """The best schedules, best first, and the author's own, whatever it costs."""
         parents = self.history.best(PARENTS)
         own = self.subject.recovered and self.subject.recovered.schedule
         if own is not None and all(own != parent.schedule for parent in parents):
             cost = self.history.cost(schedule_hash(own))
             parents += [] if cost is None else [Parent(own, cost)]
+        return parents
 
-        spec, weights = self.subject.spec, Successes.of(self.history.mutants()).weights()
-        first = next((each.schedule for each in parents if each.schedule.base is None), Schedule())
+    def _allowed(
+        self, stream: Iterator[tuple[str, Candidate]], taken: Callable[[str], bool]
+    ) -> Iterator[tuple[str, Candidate]]:
+        """What is new, and keeps what must stay."""
         kept = self.kept
-        near = neighbours(first, spec.funcs, self.rng, None if kept is None else kept.free)
-        end_s = min(limits.end_s, time.monotonic() + self._drafting_s(wanted))
+        return ((key, each) for key, each in stream if not taken(key) and (kept is None or kept.allows(each.schedule)))
 
-        def make(further: Sequence[Parent], count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
-            def taken(key: str) -> bool:
-                return key in self.history or key in chosen or known(key)
+    def _still_good(self, parents: Sequence[Parent]) -> dict[str, Candidate]:
+        """What is left of earlier rounds and is a change of one of these."""
+        keys = {schedule_hash(each.schedule) for each in parents}
+        return {
+            key: each
+            for key, each in self._left.items()
+            if isinstance(each.provenance, Mutated) and each.provenance.parent in keys
+        }
 
-            until_s = (time.monotonic() + end_s) / 2  # the rest is for lowering them
-
-            def in_time(_: object) -> bool:
-                return time.monotonic() < until_s
-
-            found = {key: each for key, each in self._left.items() if not taken(key)}
-            new = (each for each in takewhile(in_time, near) if kept is None or kept.allows(each[1].schedule))
-            found |= islice((each for each in new if not taken(each[0])), round(_NEIGHBOUR_SHARE * count))
-            return found | mutants(
-                [*parents, *further],
-                spec,
-                self.rng,
-                wanted=max(0, count - len(found)),
-                known=lambda key: key in found or taken(key),
-                limits=kept,
-                weights=weights,
-                end_s=until_s,
-            )
-
-        return self.drafts.choose(
-            make, max(0, wanted), random_share=self.options.random_share, rng=self.rng, end_s=end_s
-        )
+    def _examined(
+        self, parents: Sequence[Parent], end_s: float
+    ) -> tuple[Mapping[str, float] | None, Iterator[tuple[str, Candidate]]]:
+        """What each Func takes of the time, if that is known, and changes that address faults of the best."""
+        if self.cases is None:
+            return None, iter(())
+        self.cases.read(parents, end_s=end_s)
+        return self.cases.shares(parents), self.cases.remedies(parents)
 
     def _say(self, progress: Progress, number: int, text: str) -> None:
         progress.phase(f"{self.subject.spec.name}, round {number}: {text}")
 
 
-def mutant_share(searched: float | None, by_hand: float | None) -> float:
+def mutant_share(searched: float | None, best: float | None) -> float:
     """Share of a round's candidates that is made by changing the best schedules.
 
-    It is the larger the more the best schedule that a search has found costs than what somebody wrote by hand, for
-    there is much that searches cannot say.
+    It is the larger the more the best schedule that a search has found costs than the best of all, which somebody wrote
+    by hand, or which is a mutant: there is much that searches cannot say.
 
     Args:
         searched: cost of the former; None if it is not known.
-        by_hand: cost of the latter.
+        best: cost of the latter.
     """
-    if searched is None or by_hand is None:
+    if searched is None or best is None:
         return MUTANT_SHARE
-    return float(np.clip(MUTANT_SHARE + searched / by_hand - 1, MUTANT_SHARE, LARGEST_MUTANT_SHARE))
+    return float(np.clip(MUTANT_SHARE + searched / best - 1, MUTANT_SHARE, LARGEST_MUTANT_SHARE))
+
+
+def rounds_between(searched: float | None, best: float | None) -> int:
+    """Of so many rounds one searches: the fewer, the further what searches find is behind; see `mutant_share`."""
+    if searched is None or best is None or mutant_share(searched, best) < LARGEST_MUTANT_SHARE:
+        return 1
+    return round(_ROUNDS_BETWEEN * searched / best)
+
+
+def _until(end_s: float, stream: Iterator[tuple[str, Candidate]]) -> Iterator[tuple[str, Candidate]]:
+    """What comes until a time of the monotonic clock; what would come later stays for those who ask again."""
+    while time.monotonic() < end_s and (found := next(stream, None)) is not None:
+        yield found
 
 
 def mixed(one: dict[str, Candidate], other: dict[str, Candidate]) -> dict[str, Candidate]:

@@ -10,11 +10,13 @@ from typing import TypeGuard
 
 import numpy as np
 
+from hltune.machine.open import caches_of
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
 from hltune.runtime.progress import Progress
 from hltune.search.autoschedulers import BASELINE
 from hltune.search.ladder import Step, by_finder
+from hltune.tuning.cases import Cases
 from hltune.tuning.drafts import Drafts
 from hltune.tuning.history import History
 from hltune.tuning.keep import Kept
@@ -23,7 +25,7 @@ from hltune.tuning.operators import Successes
 from hltune.tuning.options import TuneOptions
 from hltune.tuning.outlook import Expectation
 from hltune.tuning.pace import Limits, Pace
-from hltune.tuning.proposals import LARGEST_MUTANT_SHARE, Proposals, mutant_share
+from hltune.tuning.proposals import Proposals, mutant_share, rounds_between
 from hltune.tuning.round import Round
 from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
@@ -35,10 +37,7 @@ from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.records import Record
 from hltune.workspace.subject import DEFAULT, Subject
 
-_KINDS: dict[type[object], str] = {Searched: "searched", Named: "hand-written"}
 _EXHAUSTED_AFTER = 3
-_SEARCHES_AGAIN_AFTER = 4
-"""Of so many rounds one searches, where what searches find is far behind."""
 _LEARNING_SHARE = 0.15
 """How long lowering what was measured may take, by the time that measuring takes in a round."""
 _LEAST_LEARNING_S = 1.0
@@ -84,23 +83,31 @@ class Tuner:
             pace=self.pace,
             kept=self.kept,
             rng=self.rng,
+            cases=self._cases(),
         )
         self._round = self.history.last_round
         self._idle_rounds = 0
         self._again = set[str]()
-        self._costs = {"searched": math.inf, "hand-written": math.inf}
+        self._searched: float | None = None  # least cost of what searches have found
+
+    def _cases(self) -> Cases:
+        return Cases(
+            lowering=self.drafts.programs.lowering,
+            workers=self.drafts.workers,
+            free=None if self.kept is None else self.kept.free,
+            caches=caches_of(self.subject.target, self.measure),
+            counted=self.history.unit.counted,
+        )
 
     @property
     def mutant_share(self) -> float:
         """Share of the next round's candidates that is made by changing the best schedules."""
-        costs = (self._costs[kind] for kind in ("searched", "hand-written"))
-        return mutant_share(*(cost if cost < math.inf else None for cost in costs))
+        return mutant_share(self._searched, self.history.best_cost)
 
     @property
     def _searches(self) -> bool:
-        """The next round searches, too; seldom where searches are far behind the author and mutants are still new."""
-        behind = self.mutant_share >= LARGEST_MUTANT_SHARE
-        return not behind or self._idle_rounds > 0 or self._round % _SEARCHES_AGAIN_AFTER == 0
+        """The next round searches, too; seldom where searches are far behind the best and mutants are still new."""
+        return self._idle_rounds > 0 or self._round % rounds_between(self._searched, self.history.best_cost) == 0
 
     @property
     def successes(self) -> Successes:
@@ -158,14 +165,18 @@ class Tuner:
         measured = self._measure_known(named, end_s, best=None)
         steps: list[Step] = []
         short = end_s < time.monotonic() + self.options.search_timeout_s
+        waiting: dict[str, Candidate] = {}
         with contextlib.closing(self._baselines(end_s)) as climbing, self.session.beside(self.searcher.workers):
             for step in climbing:
                 steps.append(step)
                 if isinstance(step.outcome, Candidate):
-                    found = {step.rung.label: step.outcome}
-                    measured += self._measure_known(found, end_s, best=self.history.best_cost)
+                    waiting[step.rung.label] = step.outcome
+                if waiting and not step.remembered:  # else more come at once, and all cores compile them
+                    measured += self._measure_known(waiting, end_s, best=self.history.best_cost)
+                    waiting = {}
                 if time.monotonic() >= end_s:
                     break
+        measured += self._measure_known(waiting, end_s, best=self.history.best_cost)
         measured += self._without_haste(steps, end_s)
         self.references |= self._found(steps, progress, short=short)
         measured += self._measure_known(default, end_s, best=self.history.best_cost)
@@ -177,7 +188,8 @@ class Tuner:
                 progress.note(f"{name}: {key} cannot win. {failure}")
             elif (failure := self.history.failure(candidate)) is not None:
                 progress.note(f"{name}: {key} failed in an earlier run. {failure}")
-        self._saw(self.references.values())
+        outcomes = [step.outcome for step in steps]
+        self._saw(each for each in outcomes if isinstance(each, Candidate))
         self.model.prepare(self.history.samples())
         if time.monotonic() < end_s:
             self._learn_programs(end_s)
@@ -251,12 +263,11 @@ class Tuner:
         return found
 
     def _saw(self, candidates: Iterable[Candidate]) -> None:
-        """Notes the least costs of what searches have found and of what people wrote."""
+        """Notes the least cost of what searches have found."""
         for candidate in candidates:
-            kind = _KINDS.get(type(candidate.provenance))
-            cost = self.history.cost_of(candidate)
-            if kind is not None and cost is not None and candidate.schedule != Schedule():
-                self._costs[kind] = min(self._costs[kind], cost)
+            cost = self.history.cost_of(candidate) if isinstance(candidate.provenance, Searched) else None
+            if cost is not None and cost < (math.inf if self._searched is None else self._searched):
+                self._searched = cost
 
     def _fails(self, candidate: Candidate) -> bool:
         """It was measured, in this run or before, and has failed."""

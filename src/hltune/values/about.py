@@ -17,7 +17,7 @@ class OutputSizes(NamedTuple):
 
     least: dict[str, tuple[int, ...]]
     steps: dict[str, tuple[int, ...]]
-    """Larger extents are so by multiples of these."""
+    """Larger extents are so by multiples of these; there are none where it is 0."""
     checked: bool = True
     """Code for the target looks at the sizes that it is called with."""
     beyond: Mapping[str, tuple[int, ...]] | None = None
@@ -26,19 +26,26 @@ class OutputSizes(NamedTuple):
     def allow(self, name: str, extents: Sequence[int]) -> bool:
         """An output may be as large as this."""
         rows = zip(extents, self.least[name], self.steps[name], strict=True)
-        return all(extent >= least and (extent - least) % max(1, step) == 0 for extent, least, step in rows)
+        return all(
+            extent == least if step < 1 else extent >= least and (extent - least) % step == 0
+            for extent, least, step in rows
+        )
 
     def text(self) -> str:
         """For people: a sentence."""
         told = (self.least, self.steps)
         least, steps = (", ".join(f"{name} {_text(extents)}" for name, extents in each.items()) for each in told)
-        any_larger = all(step == 1 for extents in self.steps.values() for step in extents)
+        any_larger = all(step <= 1 for extents in self.steps.values() for step in extents)
         larger = "" if any_larger else f", and on larger ones only where they are larger by multiples of {steps}"
         if not self.checked:
             outside = "" if any_larger else f", or larger than that by other than multiples of {steps}"
             text = f"It checks no sizes: where outputs are smaller than {least}{outside}, it writes beyond their ends."
         else:
             text = f"It does not run on smaller outputs than {least}{larger}."
+        exact = [self._exactly(name) for name, steps in self.steps.items() if min(steps, default=1) < 1]
+        if exact:
+            others = "of others it computes a part" if not self.checked else "it runs on no others"
+            text += f" Outputs have to be just {', '.join(exact)}, where * is any extent; {others}."
         if self.beyond:
             margins = ", ".join(f"{name} {_text(extents)}" for name, extents in self.beyond.items())
             without = "and refuses images without them" if self.checked else "beyond the ends of images"
@@ -47,6 +54,11 @@ class OutputSizes(NamedTuple):
                 f" elements or more, {without}."
             )
         return text
+
+    def _exactly(self, name: str) -> str:
+        """The extents that an output has to have, * for those that it need not."""
+        pairs = zip(self.least[name], self.steps[name], strict=True)
+        return f"{name} {'x'.join(str(least) if step < 1 else '*' for least, step in pairs)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

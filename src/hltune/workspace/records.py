@@ -183,6 +183,10 @@ class Workspace:
         """Where the commands that tuned a pipeline on a machine are."""
         return self._machine_directory(spec, machine) / "tunings.jsonl"
 
+    def refuted_anywhere(self, spec: PipelineSpec) -> tuple[Path, ...]:
+        """The files of `refuted` of all machines."""
+        return tuple(sorted(self.directory(spec).glob("*/refuted.jsonl")))
+
     def refuted(self, spec: PipelineSpec, machine: MachineId) -> Path:
         """Where schedules are whose outputs were wrong on a machine, as commands noticed that store no samples."""
         return self._machine_directory(spec, machine) / "refuted.jsonl"
@@ -390,6 +394,9 @@ def _read(path: Path, spec: PipelineSpec) -> _Kept | None:
             doubt=str(fields.get("doubt", "")),
             compared=bool(fields.get("compared", True)),
         )
+        if not old and path.stem != record.label:
+            expected = f"the schedule of {path.stem}, which has this cost"
+            raise InputError("somebody has changed this schedule", expected=expected, found=record.label)
         return _Kept(path=path, record=record, machine=dict(fields["machine"]), written_ns=written_ns)
     except InputError as error:
         raise _FORMAT.damaged(str(path), str(error)) from None

@@ -1,0 +1,56 @@
+"""Mutants without a fault of their parent, perhaps: what `explain` would try is drafted like any other change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+
+from hltune.search.case import Case
+from hltune.search.faults import faults
+from hltune.search.mutation import ALIKE
+from hltune.search.twins import alike
+from hltune.search.view import legal
+from hltune.values.candidate import Candidate
+from hltune.values.directives import InsideLoop, Schedule
+from hltune.values.provenance import Mutated
+from hltune.values.schedule_codec import schedule_hash
+
+REMEDY = "remedy"
+"""What provenance calls a change that addresses a fault."""
+
+
+def remedied(case: Case, free: Set[str] | None = None) -> Iterator[tuple[str, Candidate]]:
+    """Changes that address the faults of a schedule, with their hashes; of each fault in turn, the largest one first.
+
+    What can be done to all stages that are scheduled alike, those of `free` Funcs if it is told which these are, is
+    done to all of them first. Each is made when it is asked for: of a pipeline of a hundred stages, all of them take
+    seconds.
+    """
+    parent, seen = schedule_hash(case.schedule), set[str]()
+    for change in _in_turns([fault.remedy() for fault in faults(case)]):
+        for schedule, names in ((_everywhere(case, change, free), (REMEDY, ALIKE)), (change, (REMEDY,))):
+            if schedule is not None and (key := schedule_hash(schedule)) not in seen:
+                seen.add(key)
+                yield key, Candidate(schedule=schedule, provenance=Mutated(parent=parent, changes=names))
+
+
+def _in_turns(streams: Sequence[Iterator[Schedule]]) -> Iterator[Schedule]:
+    left = list(streams)
+    while left:
+        for stream in tuple(left):
+            if (found := next(stream, None)) is None:
+                left.remove(stream)
+            else:
+                yield found
+
+
+def _everywhere(case: Case, change: Schedule, free: Set[str] | None) -> Schedule | None:
+    """A change of all stages that are scheduled alike; None where there are no others.
+
+    What is moved into a loop of its consumer is none: each of the others has another consumer.
+    """
+    before, after = list(case.schedule.directives), list(change.directives)
+    inside = {each.stage for each in before if isinstance(each, InsideLoop)}
+    if any(isinstance(each, InsideLoop) and each.stage not in inside for each in after):
+        return None
+    found = alike(before, after, free)
+    return None if found is None else legal(found, case.spec.funcs)

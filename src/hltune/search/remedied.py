@@ -25,6 +25,8 @@ def remedied(case: Case, free: Set[str] | None = None) -> Iterator[tuple[str, Ca
     done to all of them first. Each is made when it is asked for: of a pipeline of a hundred stages, all of them take
     seconds.
     """
+    if not case.funcs <= case.patient.view.nests.args.keys():  # what nobody can name, nobody can change
+        return
     parent, seen = schedule_hash(case.schedule), set[str]()
     for change in _in_turns([fault.remedy() for fault in faults(case)]):
         for schedule, names in ((_everywhere(case, change, free), (REMEDY, ALIKE)), (change, (REMEDY,))):

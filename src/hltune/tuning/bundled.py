@@ -33,7 +33,7 @@ from hltune.tuning.searcher import Searcher
 from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
-from hltune.values.provenance import REPAIR, Mutated, Searched
+from hltune.values.provenance import REPAIR, Mutated
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.subject import Subject
 
@@ -112,9 +112,7 @@ class Bundled:
             model.prepare(samples)
         drafts.learn(end_s=time.monotonic() + _LEARNING_S)
         first = known | self._repairs(history, drafts)
-        ranked = history.ranked(len(history), distinct=False)
-        searched = next((each.cost for each in ranked if isinstance(each.provenance, Searched)), None)
-        share, number = mutant_share(searched, history.best_cost), history.last_round + 1
+        share, number = mutant_share(history.least_searched(), history.best_cost), history.last_round + 1
         wanted = self.options.batch - len(first)
         found = self._proposals(history, model, drafts, wanted, share, number, progress)
         return Chosen(first | found, {key: names[key] for key in known if key in names})

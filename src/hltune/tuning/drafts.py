@@ -269,7 +269,8 @@ class Drafts:
         texts = [self.programs[key].program_hash for key in keys]
         chosen = choose(scores, texts, wanted, random_share=random_share, rng=rng, failing=chances)
         taken = set(chosen)
-        others = [keys[int(number)] for number in np.argsort(scores.mean) if number not in taken]
+        best_first = np.lexsort((scores.mean, chances >= _LIKELY))  # what likely fails behind all others
+        others = [keys[int(number)] for number in best_first if number not in taken]
         return [keys[number] for number in chosen], others
 
     def _scores(self, candidates: Mapping[str, Candidate], keys: Sequence[str], seen: Programs) -> Scores:

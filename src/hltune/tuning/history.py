@@ -21,6 +21,7 @@ from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.program_features import ProgramFeatures
+from hltune.values.provenance import Searched
 from hltune.values.sample import Sample
 from hltune.values.schedule_codec import schedule_hash
 from hltune.values.unit import Unit
@@ -91,6 +92,11 @@ class History:
     def is_repaired(self, candidate: Candidate) -> bool:
         """Another schedule was measured in its place, which stays inside of its images."""
         return schedule_hash(candidate.schedule) in self._repairs
+
+    def least_searched(self) -> float | None:
+        """Cost of the fastest schedule that a search has found; None if none was measured, or worked."""
+        ranked = self._store.best(*self._key, len(self)) if len(self) else ()
+        return next((each.cost for each in ranked if isinstance(each.provenance, Searched)), None)
 
     @property
     def best_cost(self) -> float | None:

@@ -88,7 +88,7 @@ class Tuner:
         self._round = self.history.last_round
         self._idle_rounds = 0
         self._again = set[str]()
-        self._searched: float | None = None  # least cost of what searches have found
+        self._searched = self.history.least_searched()  # cost of the best that searches have found
 
     def _cases(self) -> Cases:
         return Cases(

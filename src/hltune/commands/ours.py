@@ -36,12 +36,7 @@ def check_ours(paths: Sequence[Path], *, sources: Collection[str] = (), todo: st
 
 def is_of_another_version(path: Path, content_hash: str) -> bool:
     """A file that an earlier export wrote says that it is for another version of the pipeline."""
-    try:
-        with path.open(errors="replace") as file:
-            beginning = file.read(_BEGINNING)
-    except OSError:
-        return False
-    said = _VERSION.search(beginning)
+    said = _VERSION.search(_beginning(path))
     return said is not None and not content_hash.startswith(said[1])
 
 
@@ -87,9 +82,13 @@ def _is_bundle(path: Path) -> bool:
 def _is_ours(path: Path) -> bool:
     """It says so; of compiled code, the header beside it does."""
     text = path if path.suffix in _MARKS else path.with_suffix(".h")
+    return re.match(_MARKS[text.suffix], _beginning(text), re.MULTILINE) is not None
+
+
+def _beginning(path: Path) -> str:
+    """What a file begins with; nothing if it cannot be read."""
     try:
-        with text.open(errors="replace") as file:
-            beginning = file.read(_BEGINNING)
+        with path.open(errors="replace") as file:
+            return file.read(_BEGINNING)
     except OSError:
-        return False
-    return re.match(_MARKS[text.suffix], beginning, re.MULTILINE) is not None
+        return ""

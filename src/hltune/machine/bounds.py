@@ -40,8 +40,7 @@ class CoverJob:
     def run(self, process: Process) -> PipelineSpec:
         """Runs in a worker; returns the pipeline with estimates of its inputs that are large enough."""
         spec = self.task.spec
-        known = process.state.pop(compiled_key(self.task), None)
-        function = known or compile_code(process, self.task, self.options).function
+        function = _compiled(process, self.task, self.options)
         process.enter("bounds query", timeout_s=self.options.run_timeout_s)
         return grown(spec, regions_read(function, spec, self.task.inputs))
 
@@ -55,9 +54,11 @@ class OutputSizesJob:
 
     def run(self, process: Process) -> OutputSizes:
         """Runs in a worker."""
-        code = compile_code(process, replace(self.task, target=checked(self.task.target)), self.options)
+        task = replace(self.task, target=checked(self.task.target))
+        function = compile_code(process, task, self.options).function
+        process.state[compiled_key(task)] = function  # for a `MarginsJob`
         process.enter("bounds query", timeout_s=self.options.run_timeout_s)
-        return output_sizes(code.function, self.task.spec, self.task.inputs)
+        return output_sizes(function, task.spec, task.inputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,7 @@ class MarginsJob:
         most: dict[str, list[int]] = {each.name: [0] * len(each.estimate) for each in spec.buffers()}
         task = replace(self.task, target=checked(self.task.target))
         plain_task = replace(task, schedule=every_func_at_root(spec))
-        call, plain = (compile_code(process, each, self.options).function for each in (task, plain_task))
+        call, plain = (_compiled(process, each, self.options) for each in (task, plain_task))
         process.enter("bounds query", timeout_s=self.options.run_timeout_s)
         for more in _REMAINDERS:
             wanted = {each.name: tuple(extent + more for _, extent in each.estimate) for each in spec.outputs}
@@ -118,6 +119,11 @@ def _queried(
     call(*values, *chain.from_iterable(outputs.values()))
     made = {name: tuple(extent for _, extent in _region(elements[0])) for name, elements in outputs.items()}
     return made, {name: _region(image) for name, image in images.items()}
+
+
+def _compiled(process: Process, task: Task, options: MeasureOptions) -> Callable[..., object]:
+    """The code of a task: what an earlier job has left, or else compiled now."""
+    return process.state.pop(compiled_key(task), None) or compile_code(process, task, options).function
 
 
 def compiled_key(task: Task) -> str:

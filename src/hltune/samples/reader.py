@@ -190,15 +190,18 @@ class Reader:
             FROM samples JOIN schedules ON schedules.id = schedule_id
             WHERE samples.id IN (SELECT id {OF} AND cost IS NULL)
             AND schedule_id NOT IN (SELECT schedule_id {OF} AND cost IS NOT NULL) GROUP BY schedule_id"""
-        rows = self._rows(query, *2 * (pipeline_hash, machine_key))
-        return {key: Failure(stage=stage, kind=kind, message=message) for key, stage, kind, message, _ in rows}
+        return self._failures(query, *2 * (pipeline_hash, machine_key))
 
     def refuted(self, pipeline_hash: str, machine_key: str) -> dict[str, Failure]:
         """How the outputs of schedules were wrong, the last time, by their hashes; whatever else came of them."""
         query = f"""SELECT hash, failure_stage, failure_kind, failure_message, max(samples.id)
             FROM samples JOIN schedules ON schedules.id = schedule_id
             WHERE samples.id IN (SELECT id {OF} AND failure_kind = 'wrong output') GROUP BY schedule_id"""
-        rows = self._rows(query, pipeline_hash, machine_key)
+        return self._failures(query, pipeline_hash, machine_key)
+
+    def _failures(self, query: str, *arguments: Any) -> dict[str, Failure]:
+        """By the hash of the schedule."""
+        rows = self._rows(query, *arguments)
         return {key: Failure(stage=stage, kind=kind, message=message) for key, stage, kind, message, _ in rows}
 
     def wrong_on(self, pipeline_hash: str, schedule_hash: str) -> tuple[tuple[MachineId, Failure], ...]:

@@ -24,7 +24,8 @@ from hltune.schedule.export import CompileJob
 from hltune.values.directives import Schedule
 from hltune.values.pipeline import BufferArgument, OutputArgument, ScalarArgument
 from hltune.values.schedule_codec import from_json, to_json
-from hltune.workspace.records import TUNED, Workspace
+from hltune.workspace.record import TUNED
+from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject
 
 FINDERS = ("tuned", "expert", "adams2019")

@@ -22,7 +22,8 @@ from hltune.machine.options import MeasureOptions
 from hltune.pipeline.build import build
 from hltune.schedule.apply import apply_schedule
 from hltune.suite.catalog import FILTERS
-from hltune.workspace.records import TUNED, Workspace
+from hltune.workspace.record import TUNED
+from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject
 
 TURNS = 15

@@ -202,7 +202,7 @@ def test_who_interrupts_has_what_was_found(hltune: Run, tmp_path: Path, monkeypa
     monkeypatch.setattr(command, "reduced", interrupted)
     identifier = store(tmp_path, str(BLUR), "output.parallel(y).vectorize(x);", FAILURE)
     result = hltune("reduce", identifier, "-o", "left", "--json")
-    assert result.code == 0, result.err
+    assert result.code == 130, result.err
     document = result.document
     assert (document["complete"], document["tried"], document["directives"]) == (False, 2, 1)
     assert document["interrupted"]

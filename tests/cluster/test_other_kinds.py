@@ -27,7 +27,8 @@ from hltune.report.cluster import document
 from hltune.samples.reader import Reader
 from hltune.tuning.options import Budget
 from hltune.values.errors import HltuneError, InputError
-from hltune.workspace.records import TUNED, Workspace
+from hltune.workspace.record import TUNED
+from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
 from tests.cluster import real
 from tests.cluster.made_up import ANOTHER, MADE_UP, MadeUpOpener, assert_each_measures_its_own

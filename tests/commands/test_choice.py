@@ -18,7 +18,8 @@ from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.lines import add_line
-from hltune.workspace.records import Record, Workspace
+from hltune.workspace.record import Record
+from hltune.workspace.records import Workspace
 from hltune.workspace.refuted import Refuted
 from hltune.workspace.subject import SubjectOptions, load_subject
 from tests.report.values import CRASH, HOST, SCHEDULE, SPEC, SUBJECT, cost

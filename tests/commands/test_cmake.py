@@ -20,7 +20,8 @@ from hltune.schedule.cmake import for_compiled, for_generator, found_first
 from hltune.schedule.parse import parse_schedule
 from hltune.values.errors import InputError
 from hltune.values.provenance import Named
-from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.record import TUNED, Record
+from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
 
 BLUR = Path(__file__).parents[1] / "pipelines" / "blur.cpp"

@@ -29,7 +29,8 @@ from hltune.values.candidate import Candidate
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.provenance import Named
 from hltune.values.sample import PipelineRecord
-from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.record import TUNED, Record
+from hltune.workspace.records import Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import SubjectOptions, load_subject
 from tests.report.explained import FOUND, explanation

@@ -27,7 +27,8 @@ from hltune.values.errors import InputError
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.values.schedule_codec import read_schedule_file, schedule_hash
-from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.record import TUNED, Record
+from hltune.workspace.records import Workspace
 from hltune.workspace.subject import SubjectOptions, load_subject
 
 LAYOUTS = Path(__file__).parents[1] / "pipelines" / "layouts.py"

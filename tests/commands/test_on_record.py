@@ -19,7 +19,8 @@ from hltune.values.directives import Schedule, Unroll
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
-from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.record import TUNED, Record
+from hltune.workspace.records import Workspace
 from tests.report.values import HOST, SPEC, cost, row
 from tests.tuning.recorded import TimedSession, decided
 

@@ -12,7 +12,8 @@ import pytest
 
 from hltune.lowered.job import Lowered, LowerJob, arguments_of
 from hltune.lowered.parse import parse_lowered
-from hltune.lowered.walk import Walked, walk
+from hltune.lowered.sites import Walked
+from hltune.lowered.walk import walk
 from hltune.machine.open import resolve
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo

@@ -178,6 +178,10 @@ def held(*sizes: int, tasks: int = 4) -> float:
         ([100_000, 100_000], 4 * (200_000 - 131_072)),  # and returns the rest
         ([200_000, 100_000], 0),  # but keeps twice the largest that was once mapped
         ([200_000, 100_000, 150_000], 4 * (450_000 - 131_072)),
+        # As C programs do that take, write and return buffers of such sizes over and over.
+        ([200_000, 140_000], 4 * (340_000 - 131_072)),
+        ([731_136, 716_800], 4 * (731_136 + 716_800 - 131_072)),
+        ([731_136, 600_000], 0),
     ],
 )
 def test_a_heap_that_goes_back_to_the_system_comes_with_page_faults(sizes: list[int], fault_bytes: float) -> None:
@@ -407,3 +411,160 @@ def test_no_more_of_a_folded_buffer_is_touched_than_there_is() -> None:
         }
         """)
     assert found["unique_read"] == 256
+
+
+def rows(body: str, *, extent: int = 64, kind: str = "for") -> dict[str, float]:
+    """Of a loop over rows."""
+    return read(f"produce f {{\n{kind} (f.s0.y, 0, {extent}) {{\n{body}\n}}\n}}\n")
+
+
+@pytest.mark.parametrize("divisor", [2, 4, 8])
+@pytest.mark.parametrize("remainder", [0, 1])
+@pytest.mark.parametrize("extent", [1024, 8192, 1 << 20])
+def test_sampled_iterations_are_in_no_step_with_the_loop(divisor: int, remainder: int, extent: int) -> None:
+    found = rows(f"if ((f.s0.y % {divisor}) == {remainder}) {{\nf[f.s0.y] = (uint8)1\n}}", extent=extent)
+    assert found["runs"] == extent / divisor
+
+
+@pytest.mark.parametrize("divisor", [2, 3, 8])
+def test_what_moves_slowly_does_not_stay_in_a_register(divisor: int) -> None:
+    found = rows(f"f[f.s0.y] = input[f.s0.y/{divisor}]")
+    assert (found["load scalar"], found["load broadcast"]) == (64, 0)
+    assert 0.5 <= found["unique_read"] / (64 / divisor) <= 1.6  # of the samples, few see it move
+
+
+COPIED = "for (f.s0.x, 0, 8192) {\nf[f.s0.x] = tall[(f.s0.y*8192) + f.s0.x]\n}"
+
+
+def test_each_side_of_a_branch_touches_what_its_iterations_do() -> None:
+    """As where the first and the last iteration of a parallel loop are code of their own."""
+    whole = rows(COPIED, kind="parallel")
+    parted = rows(f"if ((1 <= f.s0.y) && (f.s0.y < 63)) {{\n{COPIED}\n}} else {{\n{COPIED}\n}}", kind="parallel")
+    assert parted["bodies"] == 2
+    assert parted["store dense"] == whole["store dense"] == 64 * 8192 / 32
+    for name in ("unique_read", "read_beyond_l1", "read_beyond_l2", "read_beyond_l3", "pages_beyond_l2"):
+        assert parted[name] == pytest.approx(whole[name], rel=0.05), name
+
+
+def test_stores_that_are_guarded_one_by_one_are_one_body() -> None:
+    guarded = "\n".join(
+        f"if (((f.s0.y*2) + {each}) < 100) {{\nf[(f.s0.y*2) + {each}] = (uint8)1\n}}" for each in (0, 1)
+    )
+    found = rows(guarded)
+    assert (found["bodies"], found["stores"]) == (1, 2)
+    assert found["points"] == pytest.approx(100, rel=0.05)
+
+
+@pytest.mark.parametrize(("function", "calls"), [("exp_f32", 1), ("pow_f32", 1), ("sin_f32", 8), ("tanh_f32", 8)])
+def test_functions_that_halide_has_no_vectors_of_are_called_lane_by_lane(function: str, calls: int) -> None:
+    argument = "sum[ramp(8, 1, 8)]"
+    arguments = ", ".join([argument] * (1 + function.startswith("pow")))
+    found = read(f"produce sum {{\nsum[ramp(0, 1, 8)] = (float32x8){function}({arguments})\n}}\n")
+    assert found["math float"] == calls
+
+
+def test_wide_vectors_are_accessed_register_by_register() -> None:
+    found = read("produce f {\nf[ramp(0, 1, 128)] = input[ramp(128, 1, 128)]\n}\n")
+    assert found["load dense"] + found["load aligned"] == found["store dense"] + found["store aligned"] == 4
+    one = read("produce f {\nf[ramp(0, 1, 128)] = x128(input[3])\n}\n")
+    assert one["load broadcast"] + one["load scalar"] == 1
+
+
+def test_what_a_branch_asks_of_the_data_counts() -> None:
+    found = rows("if ((uint8)3 < (table[f.s0.y]/input[f.s0.y])) {\nf[0] = (uint8)1\nf[1] = (uint8)2\n}")
+    assert (found["load_bytes"], found["divide narrow"]) == (2 * 64, 64)
+
+
+def test_cores_share_the_tasks_of_nested_parallel_loops() -> None:
+    inner = "parallel (f.s0.x, 0, 8) {\nf[f.s0.x] = (uint8)1\n}"
+    assert rows(inner, extent=1, kind="parallel")["idle"] == 0
+    assert rows(inner, extent=1, kind="parallel")["serial_share"] == 0
+    assert rows(inner.replace("8", "1"), extent=1, kind="parallel")["serial_share"] == 1
+
+
+@pytest.mark.parametrize(("divisor", "divided"), [("8", 0), ("7", 0), ("shift", 64)])
+def test_a_scalar_is_divided_by_what_is_no_number(divisor: str, divided: int) -> None:
+    found = rows(f"f[0] = uint8(f.s0.y/{divisor})")
+    assert found["divide wide"] == divided
+    assert found["index"] >= (0 if divided else 64)
+
+
+def test_a_buffer_is_allocated_where_its_condition_holds() -> None:
+    found = rows("allocate a[uint8 * (shift + 20000)] if (f.s0.y < 16)\na[0] = (uint8)1\nfree a")
+    assert found["allocations"] == pytest.approx(16, rel=0.1)
+
+
+def test_floats_of_16_bits_are_computed_as_those_of_32() -> None:
+    half = "float16x16(input[ramp(0, 1, 16)])"
+    found = read(f"produce f {{\nf[ramp(0, 1, 16)] = uint8x16({half}*{half})\n}}\n")
+    assert found["multiply float"] == 2
+
+
+@pytest.mark.parametrize(("sums", "kept"), [(8, 1.0), (16, 1.0), (32, 1 / 2)])
+def test_what_registers_do_not_hold_is_loaded_and_stored_in_each_iteration(sums: int, kept: float) -> None:
+    """Of 256 bits there are 16."""
+    added = "\n".join(
+        f"sum[ramp({8 * each}, 1, 8)] = sum[ramp({8 * each}, 1, 8)] + float32x8(input[ramp(sum.s1.r, 1, 8)])"
+        for each in range(sums)
+    )
+    found = read(f"produce sum {{\nfor (sum.s1.r, 0, 1000) {{\n{added}\n}}\n}}\n")
+    once, always = 32 * sums, 32 * sums * 1000
+    assert found["store_bytes"] == pytest.approx(kept * once + (1 - kept) * always)
+
+
+@pytest.mark.parametrize(
+    ("value", "vectors"),
+    [
+        ("input[f.s0.x + 1]", 8),
+        ("(uint8)7", 8),
+        ("input[f.s0.x*2]", 0),
+        ("input[f.s0.x] + (uint8)1", 0),
+        ("f[f.s0.x + -1]", 0),
+        ("input[f.s0.x]\nf[f.s0.x + 256] = (uint8)1", 0),  # the loop does something else, too
+    ],
+)
+def test_what_only_moves_elements_is_done_for_vectors(value: str, vectors: int) -> None:
+    """LLVM makes `memcpy` and `memset` of such loops."""
+    found = read(f"produce f {{\nfor (f.s0.x, 0, 256) {{\nf[f.s0.x] = {value}\n}}\n}}\n")
+    assert found["points"] == 256 * (1 + value.count("\n"))
+    assert found["store dense"] == vectors
+    assert found["runs"] == (vectors or 256)
+
+
+def test_a_few_elements_are_moved_one_by_one() -> None:
+    found = rows("for (f.s0.c, 0, 3) {\nf[(f.s0.y*3) + f.s0.c] = input[(f.s0.y*3) + f.s0.c]\n}")
+    assert found["store dense"] == 64
+    one = rows("for (f.s0.c, 0, 1) {\nf[f.s0.y] = input[f.s0.y]\n}")
+    assert (one["store scalar"] + one["store broadcast"], one["store dense"]) == (64, 0)
+
+
+def test_both_sides_of_a_branch_touch_all_of_a_row() -> None:
+    found = rows("if ((uint8)3 < table[f.s0.y]) {\nf[f.s0.y] = (uint8)1\n} else {\nf[f.s0.y] = (uint8)2\n}")
+    assert found["bodies"] == 1
+    assert found["unique_written"] == found["points"] == 64
+
+
+def test_what_is_bound_before_a_branch_stays_where_its_own_loops_leave_it() -> None:
+    found = rows("let t = input[3]\nif (f.s0.y < 2) {\nf[f.s0.y] = t\n}")
+    assert found["load_bytes"] == 1
+
+
+def test_what_never_runs_pays_for_nothing() -> None:
+    never, then = "if (f.s0.y < 0) {\nf[f.s0.y] = t\n}", "f[f.s0.y] = t"
+    found = rows(f"let t = input[f.s0.y]/table[f.s0.y]\n{never}\n{then}")
+    assert (found["load_bytes"], found["divide narrow"]) == (2 * 64, 64)
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_what_moves_slowly_moves_alike(offset: int) -> None:
+    found = rows(f"f[f.s0.y] = input[f.s0.y/2] + input[(f.s0.y + {offset})/2]", extent=100)
+    assert found["unique_read"] == pytest.approx(50, abs=3)
+
+
+def test_a_conditional_buffer_does_not_say_how_often_others_are_taken() -> None:
+    sizes = {"a": 1000, "b": 200_000, "c": 140_000}
+    taken = [f"allocate {name}[uint8 * ((shift - 2)*{size})]" for name, size in sizes.items()]
+    taken[0] += " if (f.s0.y < 16)"
+    found = rows("\n".join([*taken, *(f"{name}[0] = (uint8)1" for name in sizes), *(f"free {name}" for name in sizes)]))
+    assert found["allocations"] == 64 + 64 + 16
+    assert found["fault_bytes"] == 64 * (341_000 - 131_072)

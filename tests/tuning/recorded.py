@@ -19,7 +19,7 @@ from hltune.values.cost import Cost, Counters, Measurement
 from hltune.values.directives import ComputeAt, Parallel, Schedule, Unroll, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.schedule_codec import schedule_hash
-from hltune.workspace.records import Record
+from hltune.workspace.record import Record
 from hltune.workspace.rows import Row
 from tests.report.values import PACKETS
 

@@ -15,7 +15,7 @@ from hltune.values.errors import Failure, HltuneError
 from hltune.values.provenance import Mutated, Named, Searched
 from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
-from hltune.workspace.records import Record
+from hltune.workspace.record import Record
 from hltune.workspace.rows import Row
 from tests.report.values import PACKETS, cost
 from tests.tuning.recorded import BROKEN, COUNTED, RecordedSession, TimedSession, decided

@@ -33,7 +33,7 @@ from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
 from hltune.values.unit import Unit
 from hltune.workspace.lines import read_lines
-from hltune.workspace.records import TUNED, Record
+from hltune.workspace.record import TUNED, Record
 from hltune.workspace.subject import EXPERT, Subject
 from hltune.workspace.tunings import TuningCommand
 from tests.tuning.conftest import THREADS, Place, make_options

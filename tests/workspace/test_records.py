@@ -15,7 +15,8 @@ from hltune.values.pipeline import PipelineSpec
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.values.schedule_codec import read_written, to_json
-from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.record import TUNED, Record
+from hltune.workspace.records import Workspace
 from tests.samples.values import MACHINE, SPEC
 
 QUICK, SLOW = Schedule((Unroll(Stage("out"), "x"),)), Schedule()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from hltune import INTERRUPTED
 from hltune.cli.arguments import LIMITS, OUTPUT, STORED, WHAT, Whole
 from hltune.cli.emulator import EmulatorFlags
 from hltune.cli.flags import CheckFlags, ImageFlags, InputFlags, OnlyKey, Output, Pipeline, ThreadFlags
@@ -115,7 +116,7 @@ def reduce(
     limits: CheckFlags = CheckFlags(),
     emulator: EmulatorFlags = EmulatorFlags(),
     output: OutputFlags = OutputFlags(),
-) -> None:
+) -> int:
     """`hltune reduce`.
 
     Args:
@@ -140,3 +141,4 @@ def reduce(
             progress=progress,
         )
     output.show(examples.reduced, examples.print_reduced, result)
+    return INTERRUPTED if result.interrupted else 0

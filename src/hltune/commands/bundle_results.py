@@ -25,7 +25,8 @@ from hltune.values.pipeline import PipelineSpec
 from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord, Sample
 from hltune.workspace.lines import add_line
-from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.record import TUNED, Record
+from hltune.workspace.records import Workspace
 from hltune.workspace.subject import Subject
 from hltune.workspace.tunings import TuningCommand
 

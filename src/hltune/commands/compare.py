@@ -25,7 +25,8 @@ from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Named
 from hltune.values.unit import Unit
 from hltune.workspace.default_weights import with_default_weights
-from hltune.workspace.records import TUNED, Workspace
+from hltune.workspace.record import TUNED
+from hltune.workspace.records import Workspace
 from hltune.workspace.rows import Row, fastest_first, without_twins
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import DEFAULT, Subject

@@ -16,7 +16,8 @@ from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.provenance import Searched
 from hltune.workspace.lines import add_line
-from hltune.workspace.records import TUNED, Record, Workspace
+from hltune.workspace.record import TUNED, Record
+from hltune.workspace.records import Workspace
 from hltune.workspace.refuted import Refuted
 
 if TYPE_CHECKING:  # what tuning learns with comes with them, and `schedule` needs none of it

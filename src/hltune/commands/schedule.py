@@ -35,7 +35,8 @@ from hltune.values.pipeline import PipelineSpec
 from hltune.values.reasons import limits_to_raise
 from hltune.values.unit import Unit
 from hltune.workspace.default_weights import default_ranker, with_default_weights
-from hltune.workspace.records import Record, Workspace
+from hltune.workspace.record import Record
+from hltune.workspace.records import Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
 

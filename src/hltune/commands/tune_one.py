@@ -52,7 +52,8 @@ from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.default_weights import initial_weights
 from hltune.workspace.lines import add_line
-from hltune.workspace.records import TUNED, Workspace
+from hltune.workspace.record import TUNED
+from hltune.workspace.records import Workspace
 from hltune.workspace.refuted import read_refuted
 from hltune.workspace.rows import Row
 from hltune.workspace.searches import Searches

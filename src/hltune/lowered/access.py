@@ -13,6 +13,8 @@ from hltune.lowered.tree import Type
 PATTERNS = ("scalar", "broadcast", "dense", "aligned", "reversed", "strided", "gather")
 LANE_BY_LANE = ("strided", "gather")
 """Those whose lanes are accessed one after the other."""
+_SELDOM, _OFTEN = 0.05, 0.6
+"""What moves in a share of the iterations between these moves slowly, as y / 2 and y / 8 do."""
 _MOST = 0.5
 """Lanes are evenly spaced if they are so in this share of the iterations: boundaries are exceptions."""
 
@@ -25,7 +27,8 @@ class Access:
         lanes: elements at once.
         lane_stride: elements from lane to lane, on average if they are not evenly spaced; None if unknown.
         one_by_one: the code does not know that they are evenly spaced: it takes them one by one, wherever they are.
-        strides: elements from one iteration to the next of each loop around, the outermost first; None if unknown.
+        strides: elements from one iteration to the next of each loop around, the outermost first, on average if they
+            are often none; None if unknown.
         offset: the median of its positions in the buffer, in elements; None if unknown.
         by_data: it is unknown, and will be until something is loaded.
         aligned: the number of elements that Halide knows the position to be a multiple of.
@@ -33,6 +36,7 @@ class Access:
         executed: how often the machine does it: what stays where it is in the innermost loops is kept in a register.
         enabled: the share of lanes that a predicate lets through.
         buffer_bytes: size of the whole buffer; infinite if it is unknown.
+        registers: vectors of the processor that its lanes fill, each accessed for itself.
     """
 
     buffer: str
@@ -48,6 +52,7 @@ class Access:
     executed: float
     enabled: float = 1.0
     buffer_bytes: float = math.inf
+    registers: float = 1.0
 
     @property
     def bytes(self) -> int:
@@ -106,8 +111,15 @@ def _strides(value: Value, depth: int) -> tuple[float, ...]:
     """The usual distance from one iteration of each loop to the next."""
     if not isinstance(value, np.ndarray) or value.ndim == 0 or value.shape[0] <= depth:
         return (0.0,) * depth
-    steps = np.sort(value[1 : depth + 1] - value[0], axis=1)
-    return tuple(map(float, steps[:, steps.shape[1] // 2]))
+    return tuple(map(_stride, value[1 : depth + 1] - value[0]))
+
+
+def _stride(steps: np.ndarray) -> float:
+    """The usual one of some steps; where they are often none, per iteration, so that y/2 and (y + 1)/2 move alike."""
+    moves = np.count_nonzero(steps) / len(steps)
+    if _SELDOM <= moves <= _OFTEN:
+        return _median(steps[steps != 0]) / round(1 / moves)
+    return _median(steps)
 
 
 def _median(array: np.ndarray) -> float:

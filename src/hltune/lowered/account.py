@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from hltune.lowered.access import LANE_BY_LANE, Access, pattern
 from hltune.lowered.estimate import TERMS, estimate
-from hltune.lowered.features import BODY, bodies, features
+from hltune.lowered.features import BODY, bodies, features, iterations
 from hltune.lowered.footprint import touched
 from hltune.lowered.job import Lowering
 from hltune.lowered.memory import Allocation
 from hltune.lowered.names import dimension_of, func_of, loop_of
-from hltune.lowered.walk import Loop, Site, Walked
+from hltune.lowered.sites import Loop, Site, Walked
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -151,7 +151,7 @@ def _numbers(array: NDArray[np.float64]) -> list[float]:
 def _body(sites: Sequence[Site], row: Sequence[float], parts: Sequence[float]) -> Body:
     first = sites[0]
     func = func_of(first.store.buffer)
-    extents = [loop.extent for loop in first.loops]
+    extents = iterations(sites)
     loads = [access for site in sites for access in site.loads]
     accesses = [*loads, *(site.store for site in sites)]
     lines = [each.lines for each in touched(accesses, extents)]  # once, of what is read and written

@@ -80,10 +80,6 @@ def _is_float(value: Any) -> bool:
     return np.asarray(value).dtype.kind == "f"
 
 
-def unknown(*_: Any) -> None:
-    """Of calls that are not evaluated."""
-
-
 def _first(value: Any, *_: Any) -> Any:
     return value
 
@@ -127,6 +123,14 @@ def _saturated(type_: Type, value: Any) -> Any:
     """What a type of integers can hold that is next to a value."""
     least, most = (-1 << type_.bits - 1, 1 << type_.bits - 1) if type_.kind == "int" else (0, 1 << type_.bits)
     return np.clip(value, least, most - 1)
+
+
+def _saturating_add(type_: Type, left: Any, right: Any) -> Any:
+    return _saturated(type_, np.add(left, right))
+
+
+def _saturating_subtract(type_: Type, left: Any, right: Any) -> Any:
+    return _saturated(type_, np.subtract(left, right))
 
 
 def _multiply_shift_right(type_: Type, left: Any, right: Any, by: Any) -> Any:
@@ -204,8 +208,8 @@ CALLS: Mapping[str, Operation] = {
     "shift_right": Operation("add", np.right_shift),
     "rounding_shift_left": Operation("add", _shifted),
     "rounding_shift_right": Operation("add", _shifted_right),
-    "widening_shift_left": Operation("add", unknown),
-    "widening_shift_right": Operation("call", unknown),
+    "widening_shift_left": Operation("add", np.left_shift),
+    "widening_shift_right": Operation("add", np.right_shift),
     "bitwise_and": Operation("add", np.bitwise_and),
     "bitwise_or": Operation("add", np.bitwise_or),
     "bitwise_xor": Operation("add", np.bitwise_xor),
@@ -214,15 +218,15 @@ CALLS: Mapping[str, Operation] = {
     "halving_sub": Operation("add", _halving_subtract),
     "rounding_halving_add": Operation("add", _rounding_halving_add),
     "sorted_avg": Operation("add", _halving_add),
-    "saturating_add": Operation("add", unknown),
-    "saturating_sub": Operation("add", unknown),
-    "saturating_cast": Operation("add", unknown),
-    "widening_add": Operation("add", unknown),
-    "widening_sub": Operation("add", unknown),
-    "widen_right_add": Operation("add", unknown),
-    "widen_right_sub": Operation("add", unknown),
-    "widening_mul": Operation("multiply", unknown),
-    "widen_right_mul": Operation("multiply", unknown),
+    "saturating_add": Operation("add", _saturating_add, typed=True),
+    "saturating_sub": Operation("add", _saturating_subtract, typed=True),
+    "saturating_cast": Operation("add", _saturated, typed=True),
+    "widening_add": Operation("add", operator.add),
+    "widening_sub": Operation("add", operator.sub),
+    "widen_right_add": Operation("add", operator.add),
+    "widen_right_sub": Operation("add", operator.sub),
+    "widening_mul": Operation("multiply", operator.mul),
+    "widen_right_mul": Operation("multiply", operator.mul),
     "mul_shift_right": Operation("multiply", _multiply_shift_right, typed=True),
     "rounding_mul_shift_right": Operation("multiply", _rounding_multiply_shift_right, typed=True),
     "div_round_to_zero": Operation("divide", _divide_towards_zero),
@@ -256,9 +260,4 @@ CALLS: Mapping[str, Operation] = {
         ),
     ),
 }
-"""Halide's pure calls by name.
-
-What widens or saturates has no value here, and a shift to the right that widens costs what a call does: in random
-programs, Halide makes such calls of the borders of images and of the ends of loops, and with other features the ranker
-in the package would have to learn anew.
-"""
+"""Halide's pure calls by name."""

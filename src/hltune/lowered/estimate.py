@@ -37,7 +37,7 @@ _CLASS_NS = {
     "call": 1.0,
 }
 _INDEX_NS = 0.1
-_PATTERN_NS = {"scalar": 0.2, "broadcast": 0.1, "dense": 0.2, "aligned": 0.2, "reversed": 0.4}
+_PATTERN_NS = {"scalar": 0.1, "broadcast": 0.05, "dense": 0.1, "aligned": 0.1, "reversed": 0.2}
 _LANE_NS = 0.45
 """Of a lane of what is strided or gathered: each is taken out of a vector, accessed, and put into another one."""
 _RUN_NS = 0.3
@@ -53,7 +53,7 @@ What is computed meanwhile costs nothing more.
 """
 _TASK_NS = 20.0
 """Of a task that a thread takes from the queue, which only one can do at a time."""
-_LAUNCH_NS, _ALLOCATION_NS, _HEAP_BYTE_NS, _FAULT_BYTE_NS = 500.0, 25.0, 0.03, 0.05
+_LAUNCH_NS, _ALLOCATION_NS, _HEAP_BYTE_NS, _FAULT_BYTE_NS = 500.0, 25.0, 0.02, 0.2
 
 _COLUMN = {name: number for number, name in enumerate(BODY)}
 _WHOLE = {name: number for number, name in enumerate(WHOLE)}
@@ -84,7 +84,7 @@ def estimate(features: ProgramFeatures, *, cores: int) -> Estimate:
     scattered = table[:, _COLUMN["lane_by_lane"]] * _LANE_NS
     waits = np.maximum(0.0, table[:, _COLUMN["chained"]] * _CHAIN_NS - compute - access - scattered)
     parts = np.column_stack([compute, access, scattered, *caches, waits]) * _NS
-    tasks = table[:, _COLUMN["tasks"]]
+    tasks = table[:, _COLUMN["tasks"]] * table[:, _COLUMN["inner_parallel"]]
     at_once = np.array([1.0 if each <= 1.0 else cores * (1.0 - idle_share(each, cores)) for each in tasks])
     parts /= at_once[:, None] if len(parts) else 1.0
     whole = features.whole

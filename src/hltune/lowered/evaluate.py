@@ -25,6 +25,9 @@ from hltune.lowered.tree import INT, Binary, Broadcast, Call, Cast, Expression, 
 from hltune.pipeline.layout import Dimension
 
 SAMPLES = 32
+_DIGITS = 5
+_RESIDUES = 8
+"""Of a long loop, as many samples leave each remainder by this number: so y/2, y/4 and y/8 move in so many of them."""
 _VECTOR = 3
 Value = NDArray[Any] | int | float | None
 
@@ -47,7 +50,8 @@ class Names:
         self._buffers = sizes.buffers
         order = np.random.default_rng(0)
         """Not the user's seed: the same program has the same features everywhere."""
-        self._positions = [(order.permutation(SAMPLES) + 0.5) / SAMPLES for _ in range(depth)]
+        self._positions = [_positions(order) for _ in range(depth)]
+        self._residues = [order.permutation(SAMPLES) % _RESIDUES for _ in range(depth)]
 
     def bind(self, name: str, value: Expression) -> None:
         """From here on, a name stands for an expression of names that are known here."""
@@ -57,9 +61,12 @@ class Names:
     def enter(self, name: str, depth: int, minimum: Value, extent: Value) -> None:
         """From here on, a name is that of the loop at a depth."""
         known = row(extent)
-        steps = np.floor(self._positions[depth] * np.maximum(1, 1 if known is None else known))
+        count = np.maximum(1, 1 if known is None else known)
+        steps = np.floor(self._positions[depth] * count).astype(np.int64)
+        even = steps - steps % _RESIDUES + self._residues[depth]
+        steps = np.where((count > SAMPLES) & (even < count), even, steps)
         values = np.zeros((self._rows, SAMPLES), np.int64) + (0 if minimum is None else minimum)
-        values += steps.astype(np.int64)
+        values += steps
         values[depth + 1] += 1
         self._waiting.pop(name, None)
         self._known[name] = values
@@ -172,6 +179,18 @@ class Names:
         found = dimensions[int(dimension.value)]
         what = each.name.removeprefix("_halide_buffer_get_")
         return {"min": found.minimum, "extent": found.extent, "stride": found.stride}.get(what)
+
+
+def _positions(order: np.random.Generator) -> NDArray[np.float64]:
+    """Where samples are in a loop [S], 0 the beginning and 1 the end: one in each part of it, in no step with it.
+
+    In the middle of the parts, all that are taken of 64 iterations would be odd. So parts have parts, and these again,
+    as far as there are iterations.
+    """
+    within: NDArray[np.float64] = np.full(SAMPLES, 0.5)
+    for _ in range(_DIGITS):
+        within = (order.permutation(SAMPLES) + within) / SAMPLES
+    return within
 
 
 def is_vector(value: Value) -> bool:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,12 +25,12 @@ from hltune.lowered import operations
 from hltune.lowered.access import LANE_BY_LANE, PATTERNS, Access, pattern
 from hltune.lowered.footprint import touched
 from hltune.lowered.memory import HEAP
-from hltune.lowered.walk import PARALLEL, Site, Walked
+from hltune.lowered.sites import PARALLEL, Site, Walked
 from hltune.runtime.malloc import KEPT, LARGEST_MOVING, LEAST_MAPPED
 from hltune.values.errors import InputError
 from hltune.values.program_features import ProgramFeatures
 
-VERSION = 10
+VERSION = 11
 """Of the set of features: what was computed by another version is computed anew."""
 
 CACHES = (32 << 10, 512 << 10, 16 << 20)
@@ -100,7 +101,8 @@ def decoded(stored: Mapping[str, tuple[str, bytes]]) -> dict[str, ProgramFeature
 
 def features(walked: Walked, program_hash: str, *, cores: int) -> ProgramFeatures:
     """The features of a program on so many cores; an `ArithmeticError` if they are not finite."""
-    rows = [body_features(sites) for sites in bodies(walked)]
+    register_bytes = _registers(walked.vector_bits) * walked.vector_bits / 8
+    rows = [_body_features(sites, register_bytes) for sites in bodies(walked)]
     table = np.array([[row[name] for name in BODY] for row in rows]).reshape(-1, len(BODY))
     whole = _whole(walked, rows, cores)
     found = ProgramFeatures(bodies=table, whole=np.array([whole[name] for name in WHOLE]), program_hash=program_hash)
@@ -114,17 +116,25 @@ def bodies(walked: Walked) -> list[list[Site]]:
     groups: dict[tuple[object, ...], list[Site]] = {}
     for site in walked.sites:
         if site.runs > 0:
-            groups.setdefault((site.store.buffer, site.loops), []).append(site)
+            groups.setdefault((site.store.buffer, *(loop.number for loop in site.loops)), []).append(site)
     return [*groups.values()]
 
 
-def body_features(sites: Sequence[Site]) -> dict[str, float]:
+def _registers(vector_bits: int) -> int:
+    """Vectors that a core keeps: AVX-512 and HVX have 32 registers, AVX2 and SSE 16."""
+    return 32 if vector_bits >= 512 else 16
+
+
+def _body_features(sites: Sequence[Site], register_bytes: float) -> dict[str, float]:
     """The features of a body by `BODY`."""
     found = dict.fromkeys(BODY, 0.0)
+    kept_bytes = _kept_bytes(sites)
+    if kept_bytes > register_bytes:
+        sites = [_spilled(site, 1.0 - register_bytes / kept_bytes) for site in sites]
     first = sites[0]
     loops = first.loops
     parallel = [loop for loop in loops if loop.kind in PARALLEL]
-    inner = [loop.extent for loop in loops if loop.kind not in PARALLEL]
+    inner = [count for loop, count in zip(loops, iterations(sites), strict=True) if loop.kind not in PARALLEL]
     runs = max(site.runs for site in sites)
     for site in sites:
         for name, count in site.operations.items():
@@ -133,7 +143,9 @@ def body_features(sites: Sequence[Site]) -> dict[str, float]:
             _add_access(found, access, "load")
         _add_access(found, site.store, "store")
     work = sum(found[name] for name in operations.NAMES)
-    found["instructions"] = work + sum(each.executed for site in sites for each in (*site.loads, site.store))
+    found["instructions"] = work + sum(
+        each.executed * each.registers for site in sites for each in (*site.loads, site.store)
+    )
     found |= {
         "runs": runs,
         "points": sum(site.points for site in sites),
@@ -147,7 +159,7 @@ def body_features(sites: Sequence[Site]) -> dict[str, float]:
         "tasks": parallel[0].extent if parallel else 1.0,
         "inner_parallel": math.prod(loop.extent for loop in parallel[1:]),
         "chained": _chained(sites),
-        "kept_bytes": _kept_bytes(sites),
+        "kept_bytes": kept_bytes,
         "operations": work / runs,
     }
     _add_footprints(found, sites)
@@ -185,6 +197,15 @@ def _kept_bytes(sites: Sequence[Site]) -> float:
     return float(sum(kept.values()))
 
 
+def _spilled(site: Site, share: float) -> Site:
+    """A store that keeps all but a share of what stays where it is: there are no registers for more."""
+
+    def access(each: Access) -> Access:
+        return replace(each, executed=each.executed + share * (each.runs - each.executed))
+
+    return replace(site, store=access(site.store), loads=tuple(map(access, site.loads)))
+
+
 def _own(site: Site) -> list[float]:
     """Where a store of floats reads its own buffer, if that is in steps like its own."""
     store = site.store
@@ -198,15 +219,15 @@ def _first_parallel(site: Site) -> int:
 
 def _add_access(found: dict[str, float], access: Access, what: str) -> None:
     which = pattern(access)
-    found[f"{what} {which}"] += access.executed
+    found[f"{what} {which}"] += access.executed * access.registers
     if which in LANE_BY_LANE:
         found["lane_by_lane"] += access.executed * access.lanes * access.enabled
     found[f"{what}_bytes"] += access.executed * access.lanes * access.bytes * access.enabled
 
 
 def _add_footprints(found: dict[str, float], sites: Sequence[Site]) -> None:
-    first = sites[0]
-    extents = [loop.extent for loop in first.loops]
+    first = max(sites, key=lambda site: site.runs)
+    extents = iterations(sites)
     loads = [access for site in sites for access in site.loads]
     read, written = touched(loads, extents), touched([site.store for site in sites], extents)
     entries = _entries(first)
@@ -224,10 +245,19 @@ def _add_footprints(found: dict[str, float], sites: Sequence[Site]) -> None:
         found[f"pages_beyond_{level}"] = touch[around].pages * entries[around]
 
 
+def iterations(sites: Sequence[Site]) -> list[float]:
+    """The iterations of one entry of each loop around a body, the outermost first, in which it is done."""
+    found: list[float] = []
+    for same in zip(*(site.loops for site in sites), strict=True):
+        sides = {loop.side: loop.iterations for loop in same}
+        found.append(min(same[0].extent, sum(sides.values())))
+    return found
+
+
 def _entries(site: Site) -> Sequence[float]:
     """How often the loops from each level inwards are gone through."""
     counts = [site.loops[0].entries if site.loops else site.runs]
-    counts += [loop.entries * loop.extent for loop in site.loops]
+    counts += [loop.entries * loop.iterations for loop in site.loops]
     return counts
 
 
@@ -249,8 +279,8 @@ def _whole(walked: Walked, rows: Sequence[Mapping[str, float]], cores: int) -> d
         "heap_sizes": sum(each.bytes for each in heap),
         "fault_bytes": _fault_bytes(walked),
         "stack_bytes": walked.stack_peak,
-        "serial_share": sum(row["instructions"] for row in rows if row["tasks"] <= 1.0) / total,
-        "idle": sum(row["instructions"] * idle_share(row["tasks"], cores) for row in rows) / total,
+        "serial_share": sum(row["instructions"] for row in rows if all_tasks(row) <= 1.0) / total,
+        "idle": sum(row["instructions"] * idle_share(all_tasks(row), cores) for row in rows) / total,
         "scalar_share": sum(row["instructions"] for row in rows if row["lanes"] == 1.0) / total,
     }
 
@@ -259,12 +289,17 @@ def _fault_bytes(walked: Walked) -> float:
     """Bytes of the heap that come from the system anew, page by page, whenever they are needed.
 
     As in a fresh process: what is returned to the heap's end goes back to the system as soon as more lies free there
-    than `trim`, but for what malloc leaves there. See `hltune.machine.heap`.
+    than `trim`, what was taken beyond the need included, but for what malloc leaves there. See `hltune.machine.heap`.
     """
     sizes = [each.bytes for each in walked.allocations if each.memory in HEAP]
     mapped = max((size for size in sizes if LEAST_MAPPED <= size <= LARGEST_MOVING), default=0.0)
     trim = max(2 * mapped, LEAST_MAPPED)
-    return sum(each.runs * (each.peak - KEPT) for each in walked.held if each.peak > trim)
+    return sum(each.runs * (each.peak - KEPT) for each in walked.held if each.grown > trim)
+
+
+def all_tasks(row: Mapping[str, float]) -> float:
+    """Those of a body that cores share: of parallel loops within parallel loops, too."""
+    return row["tasks"] * row["inner_parallel"]
 
 
 def idle_share(tasks: float, cores: int) -> float:

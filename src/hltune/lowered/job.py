@@ -16,8 +16,9 @@ from hltune.lowered.features import features
 from hltune.lowered.identity import program_hash
 from hltune.lowered.names import as_scheduled
 from hltune.lowered.parse import parse_lowered
+from hltune.lowered.sites import Walked
 from hltune.lowered.tree import Type
-from hltune.lowered.walk import Walked, walk
+from hltune.lowered.walk import walk
 from hltune.pipeline.embedded import read_embedded
 from hltune.pipeline.layout import Dimension, layout_of
 from hltune.pipeline.serialized import plain_name, read_names

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hltune.runtime.malloc import KEPT
+
 HEAP = ("Auto", "Heap")
 """Memory of what `malloc` gives."""
 LARGEST_ON_STACK = 16 << 10
@@ -40,18 +42,24 @@ class Held:
     Attributes:
         runs: how often.
         peak: most bytes at a time.
+        grown: bytes that malloc takes from the system for these: some beyond what it needs, whenever it needs more.
     """
 
     runs: float = 0.0
     peak: float = 0.0
+    grown: float = KEPT
     _live: dict[str, float] = field(default_factory=dict[str, float])
 
     def take(self, buffer: str, size: float, runs: float) -> None:
         """A buffer is allocated."""
-        if not self._live:
-            self.runs = runs
+        if runs == 0.0:
+            return
+        self.runs = max(self.runs, runs) if self._live else runs
         self._live[buffer] = size
-        self.peak = max(self.peak, sum(self._live.values()))
+        live = sum(self._live.values())
+        self.peak = max(self.peak, live)
+        if live > self.grown:
+            self.grown = live + KEPT
 
     def give_back(self, buffer: str) -> bool:
         """A buffer is freed; True if it was the last one."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from hltune.lowered.access import Access
-from hltune.lowered.walk import Site, Walked
+from hltune.lowered.sites import Site, Walked
 from hltune.pipeline.serialized import plain_name
 from hltune.values.roles import Stage
 

@@ -41,6 +41,9 @@ _BOOL = Type("uint", 1)
 _SHUFFLES = frozenset(("concat_vectors", "interleave_vectors", "extract_element", "slice_vectors", "shuffle"))
 _CHOICES = frozenset(("select", "if_then_else", "mux"))
 """Calls whose value has the type of their second argument, where none is written."""
+_MATH_OF_VECTORS = frozenset(("exp_f32", "exp_f16", "log_f32", "log_f16", "pow_f32", "pow_f16"))
+"""Halide computes these at once for all lanes (``src/CodeGen_LLVM.cpp``); others are called lane by lane."""
+_NEVER_INDEX = ("divide", "math", "call")
 _TESTS = ("is_nan", "is_inf", "is_finite")
 
 
@@ -120,11 +123,20 @@ class Counter:
     def _add(self, which: str | None, type_: Type, work: Work) -> None:
         if which is None:
             return
-        if type_.lanes == 1 and type_.kind in ("int", "uint", "handle"):
-            name, count = (INDEX, 1.0) if type_.bits == 32 or type_ == _BOOL else (f"{which} {_kind(type_)}", 1.0)
-        else:
-            name, count = f"{which} {_kind(type_)}", max(1.0, type_.lanes * max(8, type_.bits) / self._vector_bits)
+        scalar = type_.lanes == 1 and type_.kind in ("int", "uint", "handle")
+        of_index = scalar and (type_.bits == 32 or type_ == _BOOL) and which not in _NEVER_INDEX
+        self._count(INDEX if of_index else f"{which} {_kind(type_)}", 1.0 if scalar else self._computed(type_), work)
+
+    def _count(self, name: str, count: float, work: Work) -> None:
         work.operations[name] = work.operations.get(name, 0.0) + count
+
+    def registers(self, type_: Type) -> float:
+        """Vectors of the processor that a vector of Halide fills; 1 at least."""
+        return max(1.0, type_.lanes * max(8, type_.bits) / self._vector_bits)
+
+    def _computed(self, type_: Type) -> float:
+        """Those in which one is computed: floats of 16 bits are computed as those of 32."""
+        return self.registers(Type(type_.kind, 32, type_.lanes) if "float" in type_.kind and type_.bits < 32 else type_)
 
     def _binary(self, each: Binary, work: Work) -> Type:
         left, right = self(each.left, work), self(each.right, work)
@@ -137,14 +149,13 @@ class Counter:
         return Type("uint", 1, found.lanes) if which == "select" else found
 
     def _divide(self, divisor: Expression, type_: Type, work: Work, *, remainder: bool) -> None:
-        """No processor divides vectors of integers: by a constant they are multiplied, else divided lane by lane."""
-        if type_.lanes == 1 or "float" in type_.kind:
+        """By a constant, integers are multiplied; else each is divided for itself, for no processor divides vectors."""
+        if "float" in type_.kind:
             self._add("divide", type_, work)
             return
         number = divisor.value if isinstance(divisor, Broadcast) else divisor
         if not isinstance(number, Number):
-            name = f"divide {_kind(type_)}"
-            work.operations[name] = work.operations.get(name, 0.0) + type_.lanes
+            self._count(f"divide {_kind(type_)}", type_.lanes, work)
             return
         if number.value & (number.value - 1) if isinstance(number.value, int) else 1:  # no power of two
             self._add("multiply", type_, work)
@@ -167,6 +178,8 @@ class Counter:
             lanes = max(found.lanes, types[0].lanes if types else 1)
             self._add("add", Type(found.kind, found.bits, lanes), work)
             work.reduced = max(work.reduced, lanes)
+        elif name in CALLS and CALLS[name].cost == "math" and name not in _MATH_OF_VECTORS:
+            self._count(f"math {_kind(found)}", found.lanes, work)
         elif name in CALLS:
             # A test of floats is counted as those are, as a comparison is.
             self._add(CALLS[name].cost, types[0] if name.startswith(_TESTS) else found, work)

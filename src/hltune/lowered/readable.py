@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from hltune.lowered.job import LowerJob, read
 from hltune.lowered.names import loop_of
-from hltune.lowered.walk import Walked
+from hltune.lowered.sites import Walked
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import Process
 from hltune.schedule.loops import Loop, loop_nests

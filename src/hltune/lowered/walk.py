@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from hltune.lowered.access import Access, places_of
 from hltune.lowered.evaluate import SAMPLES, Names, Sizes, Value, is_vector, row
 from hltune.lowered.memory import HEAP, LARGEST_ON_STACK, Allocation, Held
 from hltune.lowered.operations import Counter, Work
+from hltune.lowered.sites import PARALLEL, Loop, Site, Walked, as_vectors
 from hltune.lowered.tree import (
     HANDLE,
     Acquire,
@@ -39,64 +40,8 @@ from hltune.lowered.tree import (
     Type,
 )
 
-PARALLEL = frozenset(("parallel", "gpu_block", "gpu_thread", "gpu_lane"))
 _UNKNOWN = 0.5
 """The share of iterations for which what depends on data is thought to hold."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loop:
-    """A loop: its mean extent, how often it is entered, and which of the program's loops it is."""
-
-    number: int
-    name: str
-    kind: str
-    extent: float
-    entries: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """A store, and what is computed for it alone.
-
-    Attributes:
-        runs: how often it runs.
-        guarded: the share of iterations in which guards around it hold.
-        loops: around it, the outermost first.
-        operations: instructions of one run by `hltune.lowered.operations.NAMES`.
-        reduced: lanes of the widest vector whose elements it combines with each other; 1 if there is none.
-    """
-
-    store: Access
-    loads: tuple[Access, ...]
-    operations: Mapping[str, float]
-    runs: float
-    guarded: float
-    loops: tuple[Loop, ...]
-    reduced: int
-
-    @property
-    def points(self) -> float:
-        """Elements that it stores altogether."""
-        return self.runs * self.store.lanes * self.store.enabled
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Walked:
-    """What a program does.
-
-    Attributes:
-        launches: how often a parallel loop is entered.
-        tasks: iterations of all parallel loops, each of which threads have to agree on.
-        stack_peak: most bytes, of what is wanted elsewhere than on the heap, at a time.
-    """
-
-    sites: tuple[Site, ...]
-    allocations: tuple[Allocation, ...]
-    held: tuple[Held, ...]
-    launches: float
-    tasks: float
-    stack_peak: float
 
 
 def walk(program: Block, sizes: Sizes, types: Mapping[str, Type], *, vector_bits: int) -> Walked:
@@ -115,16 +60,17 @@ def walk(program: Block, sizes: Sizes, types: Mapping[str, Type], *, vector_bits
         launches=walker.launches,
         tasks=walker.tasks,
         stack_peak=walker.stack.peak,
+        vector_bits=vector_bits,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """What a name stands for costs, how often it is computed, and within how many loops."""
+    """What a name stands for costs, how often it is computed, and within which loops."""
 
     work: Work
     runs: float
-    depth: int
+    loops: Sequence[Loop]
 
 
 @dataclass(slots=True)
@@ -141,10 +87,15 @@ class _Walker:
     stack: Held = field(default_factory=Held)
     _heap: Held = field(default_factory=Held)
     _seen: int = 0
+    _sides: int = 0
     _loops: list[Loop] = field(default_factory=list[Loop])
     _weight: NDArray[np.float64] = field(default_factory=lambda: np.ones(SAMPLES))
     _unguarded: NDArray[np.float64] = field(default_factory=lambda: np.ones(SAMPLES))
     _data: dict[str, _Bound] = field(default_factory=dict[str, _Bound])
+    _moving: dict[int, int] = field(default_factory=dict[int, int])
+    """Numbers of sites that compute nothing, and how many loads these have of their own."""
+    _asked: list[str] = field(default_factory=list[str])
+    """Names in `_data` of the conditions of branches around."""
     _loaded: set[str] = field(default_factory=set[str])
     """Names of what cannot be said without a load."""
     _buffer_bytes: dict[str, float] = field(default_factory=dict[str, float])
@@ -187,7 +138,7 @@ class _Walker:
         type_ = self._counter(bind.value, work)
         if bind.name not in self.sizes.buffers:  # else it is the address, and the type of the elements is known
             self.types[bind.name] = type_
-        self._data[bind.name] = _Bound(work, float(self._weight.mean()), len(self._loops))
+        self._data[bind.name] = _Bound(work, float(self._weight.mean()), tuple(self._loops))
         if work.loads or (work.names | work.addresses) & self._loaded:
             self._loaded.add(bind.name)
         else:
@@ -206,34 +157,57 @@ class _Walker:
         runs = float(self._weight.mean())
         mean = runs / entries if entries else 0.0
         self._seen += 1
-        self._loops.append(Loop(number=self._seen, name=loop.name, kind=loop.kind, extent=mean, entries=entries))
+        inside = Loop(number=self._seen, name=loop.name, kind=loop.kind, extent=mean, entries=entries)
+        self._loops.append(inside)
         if loop.kind in PARALLEL:
             self.tasks += runs
             if not any(each.kind in PARALLEL for each in self._loops[:-1]):
                 self.launches += entries
         heap, self._heap = self._heap, Held()
+        before = len(self.sites)
         self.block(loop.body)
+        if len(self.sites) == before + 1 and before in self._moving and self.sites[before].loops[-1] == inside:
+            self.sites[before] = as_vectors(self.sites[before], self._moving[before], self.vector_bits)
         self._heap = heap
         self._loops.pop()
         self._weight, self._unguarded = weight, unguarded
 
     def _if(self, branch: If) -> None:
         holds = _numbers(row(self._names(branch.condition)), _UNKNOWN)
-        weight = self._weight
-        self._weight = weight * holds
-        self.block(branch.then)
+        self._ask(branch.condition)
+        self._branch(branch.then, holds)
         if branch.otherwise is not None:
-            self._weight = weight * (1.0 - holds)
-            self.block(branch.otherwise)
-        self._weight = weight
+            self._branch(branch.otherwise, 1.0 - holds)
+        self._data.pop(self._asked.pop(), None)
+
+    def _ask(self, condition: Expression) -> None:
+        """What a branch asks is computed for the first store in it."""
+        work = Work()
+        self._counter(condition, work)
+        name = f"branch {len(self._asked)}"  # no name of Halide's, which have no spaces
+        self._data[name] = _Bound(work, float(self._weight.mean()), tuple(self._loops))
+        self._asked.append(name)
+
+    def _branch(self, block: Block, holds: NDArray[np.float64]) -> None:
+        """One side of a branch, to which the iterations of the loop around come in which it holds."""
+        weight, loops = self._weight, self._loops
+        self._weight = weight * holds
+        if loops and weight.any():
+            share = float(self._weight.mean() / weight.mean())
+            self._sides += 1
+            self._loops = [*loops[:-1], replace(loops[-1], share=loops[-1].share * share, side=self._sides)]
+        self.block(block)
+        self._weight, self._loops = weight, loops
 
     def _allocate(self, each: Allocate) -> None:
         self.types[each.buffer] = each.type
         size = np.full(SAMPLES, max(1, each.type.bits // 8) * each.type.lanes, np.float64)
         for extent in each.extents:
             size = size * _numbers(row(self._names(extent)), 1.0)
-        runs = float(self._weight.mean())
-        mean = float((size * self._weight).mean() / runs) if runs else 0.0
+        holds = 1.0 if each.condition is None else _numbers(row(self._names(each.condition)), _UNKNOWN)
+        weight = self._weight * holds
+        runs = float(weight.mean())
+        mean = float((size * weight).mean() / runs) if runs else 0.0
         constant = self._are_constant(each.extents)
         memory = "Stack" if each.memory == "Auto" and constant and mean <= LARGEST_ON_STACK else each.memory
         found = Allocation(buffer=each.buffer, bytes=mean, runs=runs, memory=memory, constant=constant)
@@ -243,15 +217,6 @@ class _Walker:
             self._heap.take(each.buffer, mean, runs)
         else:
             self.stack.take(each.buffer, mean, runs)
-
-    def _still(self, strides: Sequence[float | None]) -> float:
-        """How many iterations of the innermost loops leave an access where it is: LLVM moves it out of these loops."""
-        iterations = 1.0
-        for loop, stride in zip(reversed(self._loops[: len(strides)]), reversed(strides), strict=True):
-            if stride != 0.0 or loop.kind in PARALLEL:
-                break
-            iterations *= max(1.0, loop.extent)
-        return iterations
 
     def _are_constant(self, extents: Sequence[Expression]) -> bool:
         """Known when it is compiled, as 32 + 3 is, too, which the text does not fold."""
@@ -272,8 +237,10 @@ class _Walker:
         if store.predicate is not None:
             self._counter(store.predicate, work)
         lanes = max(type_.lanes, self._counter.address(store.index, work))
-        runs, depth = float(self._weight.mean()), len(self._loops)
-        loads = [(each, runs, depth) for each in work.loads]
+        runs, loops = float(self._weight.mean()), tuple(self._loops)
+        loads = [(each, runs, loops) for each in work.loads]
+        if not work.operations and not work.names and len(loads) <= 1:
+            self._moving[len(self.sites)] = len(loads)
         loads += self._follow(work, runs)
         most = float(self._unguarded.mean())
         element = self.types.get(store.buffer, type_)
@@ -281,13 +248,13 @@ class _Walker:
         self.sites.append(
             Site(
                 store=self._access(
-                    store.buffer, store.index, element, lanes, store.aligned, store.predicate, runs, depth
+                    store.buffer, store.index, element, lanes, store.aligned, store.predicate, runs, loops
                 ),
                 loads=tuple(self._load(*each) for each in loads),
                 operations=work.operations,
                 runs=runs,
                 guarded=runs / most if most else 0.0,
-                loops=tuple(self._loops),
+                loops=loops,
                 reduced=work.reduced,
             )
         )
@@ -306,29 +273,31 @@ class _Walker:
             waiting += [bound for each in names if (bound := self._names.bound(each)) is not None]
         return False
 
-    def _follow(self, work: Work, runs: float) -> list[tuple[Load, float, int]]:
+    def _follow(self, work: Work, runs: float) -> list[tuple[Load, float, Sequence[Loop]]]:
         """Adds what is bound to the names in it, once: the first store that needs data pays for it.
 
         What is bound further out is computed there, and not each time that the store runs.
 
         Returns:
-            what is loaded for these names, how often, and within how many loops.
+            what is loaded for these names, how often, and within which loops.
         """
-        loads: list[tuple[Load, float, int]] = []
-        waiting = [*work.names, *work.addresses & self._loaded]
+        loads: list[tuple[Load, float, Sequence[Loop]]] = []
+        if not runs:
+            return loads  # another one pays that runs
+        waiting = [*work.names, *work.addresses & self._loaded, *self._asked]
         while waiting:
             found = self._data.pop(waiting.pop(), None)
             if found is None:
                 continue
-            work.add(found.work, times=found.runs / runs if runs else 1.0)
-            loads += [(each, found.runs, found.depth) for each in found.work.loads]
+            work.add(found.work, times=found.runs / runs)
+            loads += [(each, found.runs, found.loops) for each in found.work.loads]
             waiting += [*found.work.names, *found.work.addresses & self._loaded]
         return loads
 
-    def _load(self, load: Load, runs: float, depth: int) -> Access:
+    def _load(self, load: Load, runs: float, loops: Sequence[Loop]) -> Access:
         lanes = self._counter(load.index, Work()).lanes
         type_ = self._counter.load_type(load)
-        return self._access(load.buffer, load.index, type_, lanes, load.aligned, load.predicate, runs, depth)
+        return self._access(load.buffer, load.index, type_, lanes, load.aligned, load.predicate, runs, loops)
 
     def _access(
         self,
@@ -339,7 +308,7 @@ class _Walker:
         aligned: int,
         predicate: Expression | None,
         runs: float,
-        depth: int,
+        loops: Sequence[Loop],
     ) -> Access:
         stride = self._names.ramp_stride(index)
         places = places_of(self._names(index), lanes, depth=len(self._loops), known_stride=stride)
@@ -348,6 +317,7 @@ class _Walker:
             holds = _numbers(row(_ends(self._names(predicate))), _UNKNOWN)
             weight = self._weight if self._weight.any() else None
             enabled = float(np.average(holds, weights=weight))
+        registers = 1.0 if places.lane_stride == 0.0 else self._counter.registers(Type(type_.kind, type_.bits, lanes))
         return Access(
             buffer=buffer,
             type=type_,
@@ -360,10 +330,21 @@ class _Walker:
             by_data=places.offset is None and self._needs_load(index),
             aligned=aligned,
             runs=runs,
-            executed=runs / self._still(places.strides[:depth]),
+            executed=runs / _still(places.strides, loops),
             enabled=enabled,
             buffer_bytes=self._buffer_bytes.get(buffer, math.inf),
+            registers=registers,
         )
+
+
+def _still(strides: Sequence[float | None], loops: Sequence[Loop]) -> float:
+    """How many iterations of the innermost loops leave an access where it is: LLVM moves it out of these loops."""
+    iterations = 1.0
+    for loop, stride in reversed([*zip(loops, strides, strict=False)]):
+        if stride != 0.0 or loop.kind in PARALLEL:
+            break
+        iterations *= max(1.0, loop.iterations)
+    return iterations
 
 
 def _ends(value: Value) -> Value:

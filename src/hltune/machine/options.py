@@ -37,7 +37,8 @@ class MeasureOptions:
         short_turn_s: how long these are.
         single_turn_s: a schedule that takes longer, or far longer than the best, has a single one.
         sample_s: calls are timed in batches that take at least this long, so that the clock's resolution is nothing.
-        prune_ratio: a schedule this many times slower than the best leaves after a turn that held a single run.
+        prune_ratio: a schedule this many times slower than the best leaves after a turn that held a single run; where
+            there are many, after two turns of a few runs, or after what `single_turn_s` makes its only one.
         abort_ratio: among many schedules, one that is this many times slower than the best fails, if it also takes
             longer than `least_run_timeout_s`.
         compile_ratio: among many schedules, one that takes this many times as long to compile and verify as is usual

@@ -37,9 +37,12 @@ def unary(draft: Draft) -> Image | None:
 
 
 def binary(draft: Draft) -> Image | None:
-    """Two images, the second one stretched to the size of the first."""
-    draw = draft.draw
-    a, b = draft.recent(), draw.choice(draft.images)
+    """Two images, the second one stretched to the size of the first: of one alone, a difference would be nothing."""
+    a = draft.recent()
+    others = [each for each in draft.images if each is not a]
+    if not others:
+        return None
+    b = draft.draw.choice(others)
     value = combined(draft, [a.at(x, y, c), b.resampled(a.extents)])
     return None if value.low == value.high else draft.pure(value, a.extents, [a, b])
 

@@ -40,7 +40,7 @@ from hltune.values.cost import Cost, Measurement, is_repaired
 from hltune.values.errors import Failure, HltuneError
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS, Unit, size
-from hltune.workspace.records import TUNED
+from hltune.workspace.record import TUNED
 from hltune.workspace.tunings import TuningCommand
 
 VERSION = 7

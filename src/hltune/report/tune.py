@@ -45,7 +45,7 @@ from hltune.tuning.rounds import TuneProgress
 from hltune.values.errors import InputError
 from hltune.values.reasons import Reason
 from hltune.values.unit import MILLISECONDS, Unit
-from hltune.workspace.records import TUNED
+from hltune.workspace.record import TUNED
 from hltune.workspace.subject import EXPERT, MANUAL
 
 _REASONS = 3

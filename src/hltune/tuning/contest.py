@@ -14,7 +14,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.provenance import Searched
 from hltune.values.unit import MILLISECONDS, Unit
-from hltune.workspace.records import TUNED, Record
+from hltune.workspace.record import TUNED, Record
 from hltune.workspace.rows import Row, without_twins
 from hltune.workspace.subject import EXPERT, MANUAL
 

@@ -34,7 +34,7 @@ from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
 from hltune.values.provenance import Named, Searched
 from hltune.values.schedule_codec import schedule_hash
-from hltune.workspace.records import Record
+from hltune.workspace.record import Record
 from hltune.workspace.subject import DEFAULT, Subject
 
 _EXHAUSTED_AFTER = 3

@@ -22,81 +22,22 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from hltune.pipeline.target import HOST, TargetInfo
-from hltune.runtime.files import write_bytes
-from hltune.values import provenance, schedule_codec
-from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
-from hltune.values.documents import Format
 from hltune.values.errors import InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
-from hltune.values.provenance import Named, Provenance
+from hltune.workspace.record import TUNED, Kept, Record, read_record, write_record
 
-_FORMAT = Format(
-    name="hltune-record", version=2, what="cannot use the record of a schedule", todo="delete the file; schedule again"
-)
-"""Version 1 had the cost under another key, and told in free text where the schedule came from."""
-TUNED = "tuned"
-"""Name of the record that tuning leaves; there is one per pipeline and machine."""
 _ANY_HASH = "[0-9a-f]" * 8
 _LISTINGS = 3
 """How often a folder is listed in which others replace files."""
 _ANY_KEY = "[0-9a-f]" * 12
 """Names of machines' directories."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """A verified schedule that is worth keeping.
-
-    Attributes:
-        name: who found it: expert, adams2019, ...
-        cost: its least measured cost, in seconds whatever the unit; None if it was measured under other conditions.
-        elsewhere: which ones these are, for people.
-        doubt: with which tolerances of the user's its outputs were wrong, if any; with the usual ones they were right.
-        compared: tuning measured it side by side with others; else it is the fastest by times of different moments.
-    """
-
-    name: str
-    schedule: Schedule
-    cost: float | None
-    provenance: Provenance
-    elsewhere: str = ""
-    doubt: str = ""
-    compared: bool = True
-
-    @property
-    def has_won(self) -> bool:
-        """It came first in a comparison, on this machine and under these conditions."""
-        return self.compared and self.cost is not None
-
-    @property
-    def candidate(self) -> Candidate:
-        """The schedule and where it came from."""
-        return Candidate(schedule=self.schedule, provenance=self.provenance)
-
-    @property
-    def notes(self) -> Iterator[str]:
-        """What people should know who use it."""
-        if self.elsewhere:
-            yield (
-                f"the schedule {self.name} was measured under other conditions ({self.elsewhere}); what it costs under "
-                "the usual ones is not known, and `hltune compare` measures it"
-            )
-        if self.doubt:
-            yield f"the outputs of the schedule {self.name} are right by the usual tolerances, but not by {self.doubt}"
-
-    @property
-    def label(self) -> str:
-        """Its name and the beginning of the schedule's hash."""
-        return f"{self.name}-{schedule_codec.schedule_hash(self.schedule)[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +153,9 @@ class Workspace:
             return
         if not record.doubt:
             with contextlib.suppress(InputError):
-                former = _read(path, spec)
+                former = read_record(path, spec)
                 record = replace(record, doubt=former.record.doubt if former else "")
-        _write(path, record, spec, machine.document())
+        write_record(path, record, spec, machine.document())
 
     def drop(
         self, schedule: Schedule, spec: PipelineSpec, machine: MachineId, *, other_conditions: bool = True
@@ -238,15 +179,15 @@ class Workspace:
             if path.parent.name == machine.key:
                 path.unlink(missing_ok=True)
             else:
-                _write(path, replace(record, doubt=machine.given), spec, document)
+                write_record(path, replace(record, doubt=machine.given), spec, document)
         return doubted
 
-    def _on(self, spec: PipelineSpec, machine: MachineId) -> Iterator[_Kept]:
+    def _on(self, spec: PipelineSpec, machine: MachineId) -> Iterator[Kept]:
         """All records on a machine, whatever the conditions; not the damaged ones, which nobody uses either."""
         here = {**machine.document(), "conditions": ""}
         for path in sorted(self.directory(spec).glob(f"{_ANY_KEY}/*.json")):
             with contextlib.suppress(InputError):
-                kept = _read(path, spec)
+                kept = read_record(path, spec)
                 if kept is None:
                     continue
                 if path.parent.name == machine.key or {**kept.machine, "conditions": ""} == here:
@@ -271,7 +212,7 @@ class Workspace:
 
     def _with_given(self, spec: PipelineSpec, machine: MachineId) -> dict[str, list[Record]]:
         """What was measured with what people gave, by that: on images alone first, then the newest first."""
-        found: dict[str, list[_Kept]] = {}
+        found: dict[str, list[Kept]] = {}
         for kept in self._on(spec, machine):
             if given := machine.given_under(str(kept.machine.get("conditions", ""))):
                 found.setdefault(given, []).append(kept)
@@ -291,10 +232,10 @@ class Workspace:
         return _elsewhere(self.records(spec, machine.former), what)
 
     def _all(self, spec: PipelineSpec, machine: MachineId) -> list[Record]:
-        found: list[_Kept] = []
+        found: list[Kept] = []
         for _ in range(_LISTINGS):
             paths = sorted(self._machine_directory(spec, machine).glob("*.json"))
-            found = [kept for path in paths if (kept := _read(path, spec)) is not None]
+            found = [kept for path in paths if (kept := read_record(path, spec)) is not None]
             if len(found) == len(paths):  # else another process has replaced one meanwhile, and the new one counts
                 break
         return [each.record for each in found]
@@ -330,15 +271,6 @@ class Workspace:
         return "`hltune schedule`"
 
 
-class _Kept(NamedTuple):
-    """A record's file, what identifies the machine that it was measured on, and when it was written."""
-
-    path: Path
-    record: Record
-    machine: dict[str, Any]
-    written_ns: int
-
-
 def _only_images(given: str, spec: PipelineSpec) -> bool:
     return {each.partition("=")[0] for each in given.split(", ")} <= {each.name for each in spec.buffers()}
 
@@ -355,50 +287,3 @@ def _fastest(records: Iterable[Record], spec: PipelineSpec) -> list[Record]:
 def _elsewhere(records: Iterable[Record], what: str) -> list[Record]:
     """The same, as they count under other conditions."""
     return [replace(each, cost=None, elsewhere=each.elsewhere or what) for each in records]
-
-
-def _write(path: Path, record: Record, spec: PipelineSpec, machine: dict[str, Any]) -> None:
-    document = {
-        "name": record.name,
-        "pipeline": {"name": spec.name, "hash": spec.content_hash},
-        "machine": machine,
-        "cost": record.cost,
-        "provenance": provenance.to_json(record.provenance),
-        "schedule": schedule_codec.to_json(record.schedule),
-        **({"doubt": record.doubt} if record.doubt else {}),
-        **({} if record.compared else {"compared": False}),
-    }
-    write_bytes(path, _FORMAT.encode(document), durable=True)  # others are removed for it
-
-
-def _read(path: Path, spec: PipelineSpec) -> _Kept | None:
-    """A record; None if another process has removed it since it was listed."""
-    try:
-        with path.open("rb") as file:
-            data, written_ns = file.read(), os.fstat(file.fileno()).st_mtime_ns
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _FORMAT.damaged(str(path), error.strerror) from None
-    version, fields = _FORMAT.decode(data, where=str(path))
-    old = version == 1
-    try:
-        if (found := fields["pipeline"]["hash"]) != spec.content_hash:
-            raise InputError("another pipeline's record", found=f"a record of pipeline {found[:12]}")
-        origin = Named(name=str(fields["origin"])) if old else provenance.from_json(fields["provenance"])
-        record = Record(
-            name=str(fields["name"]),
-            schedule=schedule_codec.from_json(fields["schedule"]),
-            cost=float(fields["cost_s" if old else "cost"]),
-            provenance=origin,
-            doubt=str(fields.get("doubt", "")),
-            compared=bool(fields.get("compared", True)),
-        )
-        if not old and path.stem != record.label:
-            expected = f"the schedule of {path.stem}, which has this cost"
-            raise InputError("somebody has changed this schedule", expected=expected, found=record.label)
-        return _Kept(path=path, record=record, machine=dict(fields["machine"]), written_ns=written_ns)
-    except InputError as error:
-        raise _FORMAT.damaged(str(path), str(error)) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise _FORMAT.damaged(str(path), f"{type(error).__name__}: {error}") from None

@@ -10,7 +10,7 @@ from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement, is_repaired
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
-from hltune.workspace.records import Record
+from hltune.workspace.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

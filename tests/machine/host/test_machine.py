@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from hltune.machine.host import lane
-from hltune.machine.host.jobs import Prepared
+from hltune.machine.host.jobs import Prepared, TimeJob
 from hltune.machine.host.lane import Lane, Trial
 from hltune.machine.host.machine import HostMachine
 from hltune.machine.inputs import Inputs
@@ -101,10 +103,33 @@ def test_a_process_is_replaced_when_nobody_takes_turns(
         assert recycled
 
 
-def test_a_pruned_schedule_is_measured_once(shared: Opened, blur: PipelineSpec, host: TargetInfo) -> None:
+def test_a_schedule_is_pruned_after_two_turns(shared: Opened, blur: PipelineSpec, host: TargetInfo) -> None:
     with shared(blur, host) as session:
         ((_, outcome),) = session.measure_each([("default", Schedule())], best=1e-9)
-    assert isinstance(outcome, Cost) and outcome.pruned and len(outcome.repeats) == 1
+    assert isinstance(outcome, Cost) and outcome.pruned
+    assert [len(turn) for turn in outcome.turns] == [1, 1]
+
+
+def test_a_schedule_that_is_disturbed_in_its_first_turn_is_not_pruned(
+    blur: PipelineSpec, host: TargetInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = Worker.start
+
+    def start(worker: Worker, job: Any) -> Any:
+        running = started(worker, job)
+        if isinstance(job, TimeJob) and not disturbed:
+            disturbed.append(job)
+            turn = running.result()
+            slow = turn._replace(repeats=(2 * job.prune_s,))
+            return SimpleNamespace(result=lambda: slow)
+        return running
+
+    disturbed: list[TimeJob] = []
+    monkeypatch.setattr(Worker, "start", start)
+    with opened(blur, host) as session:
+        ((_, outcome),) = session.measure_each([("fast", fast(blur))], best=1e-3)
+    assert disturbed and isinstance(outcome, Cost) and not outcome.pruned
+    assert len(outcome.turns) == OPTIONS.short_turns
 
 
 @pytest.mark.parametrize(

@@ -135,8 +135,8 @@ class Lane:
         else:
             self._waiting.add(outcome.waited_s, outcome.timed_s)
             trial.turns.append(outcome.repeats)
-            trial.pruned = trial.fastest > prune_s
             last = last or min(outcome.repeats) > long_s
+            trial.pruned = last and trial.fastest > prune_s
         ended = last or trial.failure is not None
         if ended:
             self._compiled.pop(trial.key, None)

@@ -220,11 +220,14 @@ class HostSession(ReferenceSession):
         return left
 
     def _short_turn(self, lane: Lane, trial: Trial, limited: MeasureOptions, fastest: float) -> bool:
-        if trial.turns and not lane.holds(trial) and trial.fastest > _NEAR * fastest:
-            return True  # another one took the process down; all lanes would wait for what nobody will choose
         prune_s = fastest * self._options.prune_ratio
+        if trial.turns and not lane.holds(trial) and trial.fastest > _NEAR * fastest:
+            trial.pruned = trial.fastest > prune_s
+            return True  # another one took the process down; all lanes would wait for what nobody will choose
         last = len(trial.turns) + 1 >= self._options.short_turns
-        long_s = min(prune_s, max(limited.turn_s, min(limited.single_turn_s, _FAR * fastest)))
+        long_s = max(limited.turn_s, min(limited.single_turn_s, _FAR * fastest))
+        if trial.turns and trial.fastest > prune_s:  # what is slow in two turns is: a disturbance may last for one
+            long_s = min(prune_s, long_s)
         ended = lane.take_turn(trial, limited, last=last, prune_s=prune_s, long_s=long_s)
         self._explain(trial, limited)
         return ended

@@ -1,0 +1,85 @@
+"""Samples as one small file: ``python -m benchmarks.dataset keep WORKSPACE FILE``, and ``restore FILE WORKSPACE``.
+
+What the ranker in the package has learned from is in ``benchmarks/data/programs.sqlite.xz``, so that it can be made
+anew when features change, without hours of measuring; what is restored goes on with ``hltune pretrain``. The file is
+the store of the workspace without features of lowered programs, which are computed again, and with its columns
+uncompressed, so that xz finds what rows have in common; and beside it is how far pre-training had come.
+"""
+
+from __future__ import annotations
+
+import lzma
+import shutil
+import sqlite3
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from hltune.values.errors import InputError
+from hltune.workspace.records import Workspace
+
+_COMPRESSED = (("schedules", "directives"), ("features", "data"), ("samples", "schedule_features"))
+_JOURNAL = "pretraining.json"
+
+
+def main() -> None:
+    match sys.argv[1:]:
+        case ["keep", workspace, file]:
+            keep(Workspace(Path(workspace)), Path(file))
+        case ["restore", file, workspace]:
+            restore(Path(file), Workspace(Path(workspace)))
+        case _:
+            raise SystemExit(__doc__)
+
+
+def keep(workspace: Workspace, file: Path) -> None:
+    """Writes the samples of a workspace, and how far its pre-training has come."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "samples.sqlite")
+        with sqlite3.connect(f"{workspace.samples.absolute().as_uri()}?mode=ro", uri=True) as store:
+            store.execute("VACUUM INTO ?", (str(copy),))
+        convert(copy, zlib.decompress, "DELETE FROM programs")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with copy.open("rb") as plain, lzma.open(file, "wb", preset=9 | lzma.PRESET_EXTREME) as packed:
+            shutil.copyfileobj(plain, packed)
+    for journal in workspace.root.glob(f"pretrained/*/{_JOURNAL}"):
+        shutil.copyfile(journal, file.with_name(f"{journal.parent.name}.{_JOURNAL}"))
+
+
+def restore(file: Path, workspace: Workspace) -> None:
+    """Makes a new workspace with these samples.
+
+    Raises:
+        InputError: it has samples already.
+    """
+    if workspace.samples.exists():
+        raise InputError("there are samples already", where=str(workspace.samples), todo="name a new workspace")
+    workspace.root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=workspace.root) as folder:
+        copy = Path(folder, "samples.sqlite")
+        with lzma.open(file) as packed, copy.open("wb") as plain:
+            shutil.copyfileobj(packed, plain)
+        convert(copy, zlib.compress)
+        copy.rename(workspace.samples)
+    for journal in file.parent.glob(f"*.{_JOURNAL}"):
+        directory = workspace.root / "pretrained" / journal.name.removesuffix(f".{_JOURNAL}")
+        directory.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(journal, directory / _JOURNAL)
+
+
+def convert(path: Path, column: Callable[[bytes], bytes], *statements: str) -> None:
+    """Compresses or decompresses the columns of a store that are kept so."""
+    with sqlite3.connect(path) as store:
+        store.create_function("converted", 1, lambda data: None if data is None else column(data))
+        for statement in statements:
+            store.execute(statement)
+        for table, name in _COMPRESSED:
+            store.execute(f"UPDATE {table} SET {name} = converted({name})")
+    with sqlite3.connect(path) as store:
+        store.execute("VACUUM")
+
+
+if __name__ == "__main__":
+    main()

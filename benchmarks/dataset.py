@@ -1,9 +1,9 @@
 """Samples as one small file: ``python -m benchmarks.dataset keep WORKSPACE FILE``, and ``restore FILE WORKSPACE``.
 
 What the ranker in the package has learned from is in ``benchmarks/data/programs.sqlite.xz``, so that it can be made
-anew when features change, without hours of measuring; what is restored goes on with ``hltune pretrain``. The file is
-the store of the workspace without features of lowered programs, which are computed again, and with its columns
-uncompressed, so that xz finds what rows have in common; and beside it is how far pre-training had come.
+anew when features change, without hours of measuring; ``hltune pretrain`` with another ``--seed`` adds programs to what
+is restored. The file is the store of the workspace without features of lowered programs, which are computed again, and
+with its columns uncompressed, so that xz finds what rows have in common.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from hltune.values.errors import InputError
 from hltune.workspace.records import Workspace
 
 _COMPRESSED = (("schedules", "directives"), ("features", "data"), ("samples", "schedule_features"))
-_JOURNAL = "pretraining.json"
 
 
 def main() -> None:
@@ -35,7 +34,7 @@ def main() -> None:
 
 
 def keep(workspace: Workspace, file: Path) -> None:
-    """Writes the samples of a workspace, and how far its pre-training has come."""
+    """Writes the samples of a workspace."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "samples.sqlite")
         with sqlite3.connect(f"{workspace.samples.absolute().as_uri()}?mode=ro", uri=True) as store:
@@ -44,8 +43,6 @@ def keep(workspace: Workspace, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with copy.open("rb") as plain, lzma.open(file, "wb", preset=9 | lzma.PRESET_EXTREME) as packed:
             shutil.copyfileobj(plain, packed)
-    for journal in workspace.root.glob(f"pretrained/*/{_JOURNAL}"):
-        shutil.copyfile(journal, file.with_name(f"{journal.parent.name}.{_JOURNAL}"))
 
 
 def restore(file: Path, workspace: Workspace) -> None:
@@ -63,10 +60,6 @@ def restore(file: Path, workspace: Workspace) -> None:
             shutil.copyfileobj(packed, plain)
         convert(copy, zlib.compress)
         copy.rename(workspace.samples)
-    for journal in file.parent.glob(f"*.{_JOURNAL}"):
-        directory = workspace.root / "pretrained" / journal.name.removesuffix(f".{_JOURNAL}")
-        directory.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(journal, directory / _JOURNAL)
 
 
 def convert(path: Path, column: Callable[[bytes], bytes], *statements: str) -> None:

@@ -8,15 +8,16 @@ with its columns uncompressed, so that xz finds what rows have in common.
 
 from __future__ import annotations
 
+import contextlib
 import lzma
 import shutil
-import sqlite3
 import sys
 import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from hltune.samples import database
 from hltune.values.errors import InputError
 from hltune.workspace.records import Workspace
 
@@ -37,7 +38,7 @@ def keep(workspace: Workspace, file: Path) -> None:
     """Writes the samples of a workspace."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "samples.sqlite")
-        with sqlite3.connect(f"{workspace.samples.absolute().as_uri()}?mode=ro", uri=True) as store:
+        with contextlib.closing(database.connect(workspace.samples, writing=False)) as store:
             store.execute("VACUUM INTO ?", (str(copy),))
         convert(copy, zlib.decompress, "DELETE FROM programs")
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -64,13 +65,12 @@ def restore(file: Path, workspace: Workspace) -> None:
 
 def convert(path: Path, column: Callable[[bytes], bytes], *statements: str) -> None:
     """Compresses or decompresses the columns of a store that are kept so."""
-    with sqlite3.connect(path) as store:
+    with contextlib.closing(database.connect(path, writing=True)) as store:
         store.create_function("converted", 1, lambda data: None if data is None else column(data))
         for statement in statements:
             store.execute(statement)
         for table, name in _COMPRESSED:
             store.execute(f"UPDATE {table} SET {name} = converted({name})")
-    with sqlite3.connect(path) as store:
         store.execute("VACUUM")
 
 

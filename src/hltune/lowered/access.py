@@ -55,6 +55,11 @@ class Access:
     registers: float = 1.0
 
     @property
+    def instructions(self) -> float:
+        """How many the machine executes for it, one for each register."""
+        return self.executed * self.registers
+
+    @property
     def bytes(self) -> int:
         """Size of an element."""
         return max(1, self.type.bits // 8)

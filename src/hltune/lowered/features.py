@@ -134,7 +134,8 @@ def _body_features(sites: Sequence[Site], register_bytes: float) -> dict[str, fl
     first = sites[0]
     loops = first.loops
     parallel = [loop for loop in loops if loop.kind in PARALLEL]
-    inner = [count for loop, count in zip(loops, iterations(sites), strict=True) if loop.kind not in PARALLEL]
+    extents = iterations(sites)
+    inner = [extent for loop, extent in zip(loops, extents, strict=True) if loop.kind not in PARALLEL]
     runs = max(site.runs for site in sites)
     for site in sites:
         for name, count in site.operations.items():
@@ -143,9 +144,7 @@ def _body_features(sites: Sequence[Site], register_bytes: float) -> dict[str, fl
             _add_access(found, access, "load")
         _add_access(found, site.store, "store")
     work = sum(found[name] for name in operations.NAMES)
-    found["instructions"] = work + sum(
-        each.executed * each.registers for site in sites for each in (*site.loads, site.store)
-    )
+    found["instructions"] = work + sum(each.instructions for site in sites for each in (*site.loads, site.store))
     found |= {
         "runs": runs,
         "points": sum(site.points for site in sites),
@@ -162,7 +161,7 @@ def _body_features(sites: Sequence[Site], register_bytes: float) -> dict[str, fl
         "kept_bytes": kept_bytes,
         "operations": work / runs,
     }
-    _add_footprints(found, sites)
+    _add_footprints(found, sites, extents)
     return found
 
 
@@ -219,15 +218,14 @@ def _first_parallel(site: Site) -> int:
 
 def _add_access(found: dict[str, float], access: Access, what: str) -> None:
     which = pattern(access)
-    found[f"{what} {which}"] += access.executed * access.registers
+    found[f"{what} {which}"] += access.instructions
     if which in LANE_BY_LANE:
         found["lane_by_lane"] += access.executed * access.lanes * access.enabled
     found[f"{what}_bytes"] += access.executed * access.lanes * access.bytes * access.enabled
 
 
-def _add_footprints(found: dict[str, float], sites: Sequence[Site]) -> None:
+def _add_footprints(found: dict[str, float], sites: Sequence[Site], extents: Sequence[float]) -> None:
     first = max(sites, key=lambda site: site.runs)
-    extents = iterations(sites)
     loads = [access for site in sites for access in site.loads]
     read, written = touched(loads, extents), touched([site.store for site in sites], extents)
     entries = _entries(first)

@@ -16,7 +16,7 @@ from hltune.samples.statistics import Statistics, collect
 from hltune.values import provenance
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
-from hltune.values.features import FLOAT, PIPELINE_COLUMNS, SCHEDULE_COLUMNS, Floats
+from hltune.values.features import FLOAT, PIPELINE_COLUMNS, Floats
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.provenance import REPAIR, Mutated
@@ -367,7 +367,7 @@ class Reader:
         )
         while left:
             size = min(left, chunk or left)
-            yield _filled(rows, size, pipeline_features)
+            yield TrainingData.of(islice(rows, size), size, pipeline_features)
             left -= size
 
     def _rows(self, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
@@ -385,25 +385,6 @@ def unknown_pipeline(path: Path, pipeline_hash: str) -> InputError:
         where=str(path),
         found=pipeline_hash,
         todo="add the pipeline before its samples",
-    )
-
-
-def _filled(rows: Iterator[tuple[str, float, bytes]], size: int, pipeline_features: Floats) -> TrainingData:
-    shape = (len(pipeline_features), SCHEDULE_COLUMNS)
-    schedule_features = np.empty((size, *shape), dtype=np.float32)
-    costs = np.empty(size)
-    hashes: list[str] = []
-    for index, (text, cost, data) in enumerate(islice(rows, size)):
-        schedule_features[index] = np.frombuffer(zlib.decompress(data), dtype=FLOAT).reshape(shape)
-        costs[index] = cost
-        hashes.append(text)
-    if len(hashes) != size:
-        raise ValueError(f"{size} schedules expected, {len(hashes)} found")
-    return TrainingData(
-        pipeline_features=pipeline_features,
-        schedule_features=schedule_features,
-        costs=costs,
-        schedule_hashes=tuple(hashes),
     )
 
 

@@ -1,6 +1,8 @@
 """What reading the store gives."""
 
 import json
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -10,7 +12,7 @@ from hltune.samples.rows import decode_machine, decode_schedule
 from hltune.values import provenance
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
-from hltune.values.features import Floats
+from hltune.values.features import FLOAT, SCHEDULE_COLUMNS, Floats
 from hltune.values.machine_id import MachineId
 from hltune.values.provenance import Provenance
 
@@ -33,6 +35,26 @@ class TrainingData:
     schedule_features: Floats
     costs: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
     schedule_hashes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[str, float, bytes]], size: int, pipeline_features: Floats) -> Self:
+        """From so many rows of hash, cost and the column ``schedule_features``; `ValueError` if there are fewer."""
+        shape = (len(pipeline_features), SCHEDULE_COLUMNS)
+        schedule_features = np.empty((size, *shape), dtype=np.float32)
+        costs = np.empty(size)
+        hashes: list[str] = []
+        for index, (text, cost, data) in enumerate(rows):
+            schedule_features[index] = np.frombuffer(zlib.decompress(data), dtype=FLOAT).reshape(shape)
+            costs[index] = cost
+            hashes.append(text)
+        if len(hashes) != size:
+            raise ValueError(f"{size} schedules expected, {len(hashes)} found")
+        return cls(
+            pipeline_features=pipeline_features,
+            schedule_features=schedule_features,
+            costs=costs,
+            schedule_hashes=tuple(hashes),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -159,6 +159,7 @@ def build(subject: Subject, schedule: Schedule, folder: Path, compiler: str) -> 
         target=subject.target.name,
         directory=folder.absolute(),
         function_name="pipeline",
+        timeout_s=600,
     )
     with Worker() as worker:
         worker.run(job)

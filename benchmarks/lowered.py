@@ -59,7 +59,7 @@ def time_one(name: str, workspace: Workspace) -> float:
         lower = LowerJob(spec=spec, schedule=schedule, target=target.name)
         both = FeaturesJob(lowering=Lowering(spec=spec, target=target, cores=CORES), schedules=(schedule,))
         compiling = CompileJob(
-            spec=spec, schedule=schedule, target=target.name, directory=folder, function_name="pipeline"
+            spec=spec, schedule=schedule, target=target.name, directory=folder, function_name="pipeline", timeout_s=600
         )
         lower_s, both_s, compile_s = (seconds(worker, job) for job in (lower, both, compiling))
     llvm_s = compile_s - lower_s

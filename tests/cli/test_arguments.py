@@ -133,7 +133,7 @@ GIVEN = {
     "--cluster auto --machine epyc --debug",
     "compare": "x y --schedule a --schedule b --rounds 4 --integer-tolerance 1 --seed 3 --cluster auto --machine epyc",
     "run": "x --output-size a=3x4 -o a -o b --max-parallelism 3 --run-timeout 3 --workspace w",
-    "export": "x --size 3x4 --cmake --format json --output out --heap-limit 3M --max-parallelism 3",
+    "export": "x --size 3x4 --cmake --format json --output out --compile-timeout 9 --heap-limit 3M --max-parallelism 3",
     "explain": "x --schedule a --against b --try --rounds 3 --max-parallelism 2 --tolerance 0.1",
     "report": "x y --against expert --rounds 3 -o out.html --open --max-parallelism 2",
     "bundle make": "x --target arm-64-android -n 32 --device k --beam-size 3 -o b.zip --run-timeout 3 --tolerance 0.1",

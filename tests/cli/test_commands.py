@@ -14,13 +14,16 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
+from hltune import INTERRUPTED
 from hltune.cli.flags import RunLimits
 from hltune.commands import ranked
+from hltune.commands.compare import Comparison
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.c_compilers import find_zig
 from hltune.search import ladder, pool
 from hltune.search.autoschedulers import Mullapudi2016Options, SearchOptions
 from tests.cli.conftest import PIPELINES, Run
+from tests.report.values import compared
 from tests.search.slow import SlowSearch
 
 BLUR = PIPELINES / "blur_function.py"
@@ -192,6 +195,29 @@ def test_known_schedules_are_run_and_exported(hltune: Run, tmp_path: Path) -> No
     costs = [row["cost"] for row in document["schedules"]]
     assert costs == sorted(costs)
     assert rows["dilate3x3"]["schedule"] == found["schedule"] != []
+
+
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_who_interrupts_a_long_comparison_has_what_was_done(
+    hltune: Run, monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    """Hours of it, perhaps; the exit code is that of any interrupt."""
+    left = iter([compared()] * done)
+
+    def interrupted(*_: Any, **__: Any) -> Comparison:
+        for each in left:
+            return each
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hltune.commands.compare.compare", interrupted)
+    command = ("compare", "dilate3x3", "median3x3", "sobel", "--size", "64x64", "--json")
+    if not done:
+        with pytest.raises(KeyboardInterrupt):
+            hltune(*command)
+        return
+    result = hltune(*command)
+    assert result.code == INTERRUPTED and "interrupted" in result.err
+    assert result.document["interrupted"] and len(result.document["pipelines"]) == done
 
 
 def test_people_see_the_loop_nest_and_run_at_another_size(hltune: Run, tmp_path: Path) -> None:

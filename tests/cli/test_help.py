@@ -31,7 +31,7 @@ PANELS = {
     },
     "compare": {"what to schedule", "search", "machine", "limits", "emulator of --target hexagon", "output"},
     "run": {"what to schedule", "which schedule", "machine", "limits", "output"},
-    "export": {"what to schedule", "which schedule", "machine", "emulator of --target hexagon", "output"},
+    "export": {"what to schedule", "which schedule", "machine", "limits", "emulator of --target hexagon", "output"},
     "explain": {"what to schedule", "machine", "limits", "emulator of --target hexagon", "output"},
     "report": {"what to schedule", "machine", "limits", "emulator of --target hexagon", "output"},
     "bundle make": {"what to schedule", "which samples", "search", "limits", "output"},
@@ -71,7 +71,8 @@ FLAGS = {
     "run": "-i --input -o --output --output-size --target --size -p -I -D --cxxflags --estimate --example "
     "--max-parallelism --schedule --compile-timeout --run-timeout --workspace --json --debug",
     "export": "-o --output --format --function-name --cmake --target --size -p -I -D --cxxflags --estimate --example "
-    "--max-parallelism --schedule --heap-limit --objective --cache --workspace --json --debug",
+    "--max-parallelism --schedule --compile-timeout --run-timeout --heap-limit --objective --cache --workspace "
+    "--json --debug",
     "explain": "--target --size -p -I -D --cxxflags --estimate --example -i --input --schedule --against --try "
     "--max-parallelism --rounds --tolerance --integer-tolerance --compile-timeout --run-timeout --heap-limit "
     "--objective --cache --workspace --json --debug",

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from hltune.cli.main import run_command_line
+from hltune.commands.samples import chosen_machine
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
 from hltune.schedule.parse import parse_schedule
-from hltune.values.errors import Failure
+from hltune.values.errors import Failure, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.records import Workspace
-from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, featurization, sample
+from tests.samples.values import MACHINE, OTHER_MACHINE, PIPELINE, SPEC, featurization, sample
 from tests.tuning.conftest import load
 
 CRASH = Failure(stage="compile", kind="crash", message="ended by SIGSEGV")
@@ -92,7 +93,41 @@ def test_featurize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, capsys, "featurize", "blurred", "--machine", "0000", code=2)
     with sqlite3.connect(Workspace(tmp_path).samples) as connection:
         connection.execute("UPDATE pipelines SET hlpipe = x'1234'")
-    assert "another algorithm" in run(tmp_path, capsys, "featurize", code=2)["error"]["found"]
+        connection.execute("DELETE FROM programs")
+    assert "another algorithm" in run(tmp_path, capsys, "featurize", code=1)["error"]["found"]
+
+
+def test_what_cannot_be_lowered_keeps_nobody_from_lowering_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blur = load("blur")
+    here, unknown = (replace(MACHINE, target=name) for name in (blur.target.name, "x86-99-linux"))
+    with Store(Workspace(tmp_path).samples, progress=Silent(), wait_s=0) as store:
+        for spec, machine in ((SPEC, here), (blur.spec, unknown), (blur.spec, here)):
+            store.add_pipeline(PipelineRecord.of(spec))
+            one = replace(sample(1, machine=machine), pipeline_hash=spec.content_hash, featurization=None)
+            store.add(replace(one, schedule=parse_schedule("blurred.parallel(y);", blur.spec.funcs)))
+    with sqlite3.connect(Workspace(tmp_path).samples) as connection:
+        connection.execute("UPDATE pipelines SET hlpipe = x'1234' WHERE hash = ?", (PIPELINE.hash,))
+    rows = run(tmp_path, capsys, "featurize")["pipelines"]
+    assert sorted((row["pipeline"], row["programs"], [*row["failed"].values()]) for row in rows) == [
+        ("blur", 0, [1]),
+        (blur.spec.name, 0, [1]),
+        (blur.spec.name, 1, []),
+    ]
+
+
+def test_a_store_without_samples_says_so(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(workspace, capsys, "delete", PIPELINE.hash)
+    for command in ("stats", "featurize"):
+        assert run_command_line(["samples", command, "--workspace", str(workspace)]) == 0
+        assert "no samples yet" in capsys.readouterr().out
+
+
+def test_a_machine_that_is_not_there_is_asked_for_without_a_hole() -> None:
+    with pytest.raises(InputError, match="there are no samples") as raised:
+        chosen_machine([], None, what="samples of this pipeline", where="there")
+    assert raised.value.expected is None and raised.value.todo == "tune it here first"
 
 
 def test_export_and_import(workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

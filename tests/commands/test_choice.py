@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from hltune.commands.choice import choose, choose_one, other_names, other_schedules, read_for, reference
+from hltune.commands.choice import (
+    choose,
+    choose_one,
+    other_names,
+    other_schedules,
+    read_for,
+    reference,
+    unknown_schedules,
+)
+from hltune.commands.example import Wanted, find
 from hltune.runtime.progress import Remembered, Silent
 from hltune.samples.writer import Store
 from hltune.values import schedule_codec
@@ -17,6 +26,7 @@ from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Named
 from hltune.values.roles import Stage
 from hltune.values.sample import PipelineRecord
+from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.lines import add_line
 from hltune.workspace.record import Record
 from hltune.workspace.records import Workspace
@@ -100,12 +110,12 @@ def test_what_was_ever_wrong_is_for_nobody_who_does_not_verify_it(measured: Work
     with Store(measured.samples, progress=Silent(), wait_s=0) as store:
         store.add(replace(right, machine=HOST, measurement=cost(2e-3)))
         store.add(replace(right, machine=replace(HOST, cpu="another"), measurement=FAILED))
-        given = replace(HOST, conditions="given tolerance=0.1")
+        given = replace(HOST, conditions="given --tolerance=0.1")
         assert "tolerance" in given.given
         store.add(replace(right, machine=given, measurement=FAILED))
         store.add(replace(wrong, machine=HOST, measurement=cost(1e-3)))
         store.add(replace(wrong, machine=replace(HOST, threads=1), measurement=FAILED))
-    add_line(measured.refuted(SPEC, replace(HOST, threads=1)), Refuted.of(other.schedule, FAILED))
+    add_line(measured.refuted(SPEC, replace(HOST, threads=1)), Refuted.of(other.schedule, FAILED, HOST.cpu))
     for name in ("tuned", "adams2019"):
         measured.keep(Record(name=name, schedule=wrong.schedule, cost=1e-3, provenance=Named(name=name)), SPEC, HOST)
     for asked in (wrong.schedule_hash[:12], "adams2019", None, written(tmp_path / "o.json", other.schedule)):
@@ -119,7 +129,30 @@ def test_what_was_ever_wrong_is_for_nobody_who_does_not_verify_it(measured: Work
     heard = Remembered(SILENT)
     assert choose_one(SUBJECT, file, measured, HOST, heard).cost is None
     (note,) = heard.notes
-    assert "whether the outputs of this schedule were ever wrong is not known" in note
+    assert "which schedules were wrong in earlier measurements is not known" in note
+
+
+def test_a_comparison_takes_ids_and_files_and_has_what_has_a_name_anyway(measured: Workspace, tmp_path: Path) -> None:
+    one, other, _ = MEASURED
+    record = Record(name="tuned", schedule=SCHEDULE, cost=1e-3, provenance=Named(name="tuned"))
+    measured.keep(record, SPEC, HOST)
+    asked = ["default", "tuned", record.label, one.schedule_hash[:12], written(tmp_path / "mine.json", other.schedule)]
+    asked += [schedule_hash(SCHEDULE)[:12]]  # which has a name
+    found = unknown_schedules(SUBJECT, asked, measured, HOST)
+    assert found == {one.schedule_hash[:12]: one.schedule, "mine": other.schedule}
+    with pytest.raises(InputError, match="no such schedule"):
+        unknown_schedules(SUBJECT, ["none.json"], measured, HOST)
+
+
+def test_a_stored_schedule_goes_by_a_name_that_ends_with_its_id(measured: Workspace) -> None:
+    """As the final table of tuning has it, and `run` and `export` take it."""
+    first, *_ = MEASURED
+    for start in (first.schedule_hash[:8], f"tuned-{first.schedule_hash[:8]}"):
+        wanted = Wanted(start=start, pipeline=SPEC.content_hash)
+        assert find(measured.samples, wanted).schedule == first.schedule
+    for unknown in ("tuned-", "tuned", "tuned-00000000"):
+        with pytest.raises(InputError, match="no schedule in the store has this id"):
+            find(measured.samples, Wanted(start=unknown))
 
 
 def test_what_has_a_name_has_an_id_as_well(workspace: Workspace) -> None:

@@ -80,13 +80,14 @@ def doubts(workspace: Workspace) -> list[str]:
     return [each.doubt for each in records if each.schedule == PARTS]
 
 
-def test_what_compare_finds_wrong_is_not_handed_out_without_a_word(workspace: Workspace) -> None:
-    notes = Notes()
+def test_what_compare_finds_wrong_is_not_handed_out_without_a_word(workspace: Workspace, tmp_path: Path) -> None:
+    notes, mine = Notes(), tmp_path / "mine.json"
+    mine.write_text(json.dumps(schedule_codec.to_json(PARTS)))
     compared = compare(
         load_subject(COLUMNS, workspace),
         Adams2019Options(parallelism=2, beam_size=1),
         search_timeout_s=60,
-        files=(("mine", PARTS),),
+        asked=(str(mine),),
         workspace=workspace,
         measure=EXACTLY,
         inputs=Inputs(),
@@ -205,6 +206,19 @@ def test_a_report_on_an_image_shows_the_curve_of_the_usual_data(
     assert [*notes] == (
         [] if tuned else ["blur: the curve, the failures and who found the best are those of the usual data"]
     )
+
+
+def test_a_store_that_cannot_be_read_takes_no_page_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measuring has taken minutes."""
+    workspace = Workspace(tmp_path)
+    workspace.samples.write_bytes(b"no store")
+    monkeypatch.setattr("hltune.commands.report.explain", lambda *_, **__: explanation(FOUND))
+    monkeypatch.setattr("hltune.commands.report._pictures", lambda *_: ())
+    options, measure = SubjectOptions(pipeline="blur", target="host"), MeasureOptions(threads=2)
+    found = report(options, against=None, workspace=workspace, measure=measure, inputs=Inputs(), progress=Silent())
+    assert found.explanation == explanation(FOUND) and not found.history and found.machine is None
+    (note,) = found.notes
+    assert "no curve, no failures" in note and str(workspace.samples) in note
 
 
 def exported(options: SubjectOptions, workspace: Workspace, directory: Path) -> tuple[dict[str, Any], list[str]]:

@@ -11,7 +11,6 @@ import pytest
 
 from hltune.commands import on_record
 from hltune.commands.on_record import drop_once_wrong, leaving_something, put_on_record
-from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Silent
 from hltune.tuning.finals import Finals
 from hltune.values.candidate import Candidate
@@ -114,14 +113,8 @@ def test_what_the_store_knows_to_have_been_wrong_goes_off_the_record(tmp_path: P
     workspace, notes = Workspace(tmp_path), list[str]()
     put(workspace, WON, 1e-3, compared=True)
     failure = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
-    tuner = SimpleNamespace(
-        subject=SimpleNamespace(spec=SPEC),
-        history=SimpleNamespace(refuted=lambda each: failure if each.schedule == WON else None),
-        measure=MeasureOptions(threads=2),
-    )
-    run: Any = SimpleNamespace(tuner=tuner, machine=HOST)
     progress: Any = SimpleNamespace(note=notes.append)
-    drop_once_wrong(run, workspace, progress)
+    drop_once_wrong(lambda each: failure if each.schedule == WON else None, SPEC, HOST, workspace, progress)
     assert not workspace.records(SPEC, HOST) and "off the record" in notes[0]
 
 
@@ -129,12 +122,10 @@ def test_what_was_wrong_on_other_data_stays_on_record_for_this_one(tmp_path: Pat
     workspace, notes = Workspace(tmp_path), list[str]()
     put(workspace, WON, 1e-3, compared=True)
     failure = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
-    tuner = SimpleNamespace(subject=SimpleNamespace(spec=SPEC), history=SimpleNamespace(refuted=lambda _: failure))
     given = HOST.with_given("inputs 0123")
-    run: Any = SimpleNamespace(tuner=tuner, machine=given)
     progress: Any = SimpleNamespace(note=notes.append)
     assert workspace.records(SPEC, given)
-    drop_once_wrong(run, workspace, progress)
+    drop_once_wrong(lambda _: failure, SPEC, given, workspace, progress)
     assert workspace.records(SPEC, HOST) and not notes
 
 

@@ -39,8 +39,8 @@ needs_hexagon = pytest.mark.skipif(
 )
 
 
-def load(entry: str, target: TargetInfo) -> PipelineSpec:
-    source = Source(kind="module", location=MODULE, entry=entry)
+def load(entry: str, target: TargetInfo, module: str = MODULE) -> PipelineSpec:
+    source = Source(kind="module", location=module, entry=entry)
     return fresh(Unchecked(source=source, target=target.name, cache=CACHE))
 
 

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 from PIL import Image
 
-from hltune.machine import distances
+from hltune.machine import distances, inputs
 from hltune.machine.inputs import Inputs, arrays_of, file_digest, input_array, random_array, read_image
+from hltune.pipeline.layout import Stored, stored
 from hltune.values.errors import InputError
-from hltune.values.pipeline import BufferArgument, PipelineSpec, ScalarArgument
+from hltune.values.pipeline import BufferArgument, Constraint, PipelineSpec, ScalarArgument
 
 
 def image(name: str = "input", dtype: str = "uint8", size: tuple[int, ...] = (40, 30)) -> BufferArgument:
@@ -75,6 +78,23 @@ def test_the_parts_of_random_data_are_those_of_the_whole(
     found = input_array(argument, None, inputs)
     monkeypatch.setattr(distances, "PART", 10**6)
     assert np.array_equal(found, input_array(argument, None, inputs))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_what_is_around_inputs_is_the_same_in_each_process(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Stored] = []
+
+    def used(*args: Any, **given: Any) -> Stored:
+        made.append(stored(*args, **given))
+        for each in (made[-1].memory, *made[-1].guards):
+            each[...] = 7
+        return made[-1]
+
+    monkeypatch.setattr(inputs, "stored", used)
+    strides = (Constraint(stride=1), Constraint(stride=50))
+    random_array(replace(image(dtype=dtype), constraints=strides), seed=1)
+    assert all(len(guard) > 0 for guard in made[0].guards)
+    assert made[0].layout.size > 30 * 40 and made[0].gaps_intact()
 
 
 def test_seed_and_name_decide() -> None:

@@ -152,6 +152,12 @@ def test_what_is_chaotic_on_smooth_inputs_is_not_compared_there(chaotic: bool) -
     assert reason == ("output o is chaotic on them: of everything" if chaotic else None)
 
 
+def test_integers_in_doubt_on_smooth_inputs_are_not_compared_there() -> None:
+    tolerance = replace(usual("o", np.arange(12)), advice="they overflow")
+    reason = _doubt(Verification(reference="r", confirmed_by="c", outputs=(tolerance,)), single=False)
+    assert reason == "output o: they overflow"
+
+
 def test_long_sums_are_computed_in_another_order(job: ReferenceJob) -> None:
     spec = load("mean", resolve("host"))
     schedules = ((AT_ROOT, every_func_at_root(spec)), ("other", vectorised(spec)))
@@ -205,3 +211,17 @@ def test_a_bound_that_no_schedule_keeps_is_named() -> None:
     failed = Failure(stage="run", kind="error", message=said)
     error = _nothing_runs("blur", Undecided((("at root", failed), ("inlined", failed))))
     assert "the bound of across in x is part of the algorithm" in str(error) and "estimates" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("scalars", "advice"),
+    [
+        ((("radius", 3), ("pitch", 512)), "give -p pitch=512 in place of -i"),
+        ((("pit", 512),), "check that the estimates"),
+    ],
+)
+def test_a_scalar_that_is_a_stride_is_no_input(scalars: tuple[tuple[str, int], ...], advice: str) -> None:
+    said = "Error: Constraint violated: out.stride.1 (512) == (pitch*2) (1024)"
+    failed = Failure(stage="run", kind="error", message=said)
+    error = _nothing_runs("blur", Undecided((("at root", failed), ("inlined", failed))), scalars)
+    assert advice in str(error.todo)

@@ -185,6 +185,29 @@ def test_floats_may_differ_by_a_small_multiple_of_what_was_seen() -> None:
     assert "does not differ" in measured("o", expected, [("again", expected)]).reason
 
 
+@pytest.mark.parametrize("offset", [1e4, 1e5])
+def test_what_varies_shows_beside_a_large_offset(offset: float) -> None:
+    """Where sums are rounded as the offset is, right ones pass; so does what differs as it was seen to."""
+    varying = np.random.default_rng(0).random((64, 96), dtype=np.float32)
+    expected = varying + np.float32(offset)
+    exact = measured("o", expected, [("again", expected)])
+    noisy = measured("o", expected, [("again", expected * np.float32(1 + 1e-5))])
+    assert difference(np.nextafter(expected, np.float32(0)), expected, exact) is None
+    for wrong in (np.full_like(expected, offset), np.roll(expected, 1, 0), expected + np.float32(0.3)):
+        assert difference(wrong, expected, exact) is not None
+    assert difference(expected * np.float32(1 - 2e-5), expected, noisy) is None
+    assert difference(expected * np.float32(1 - 4e-4), expected, noisy) is not None
+
+
+def test_steps_of_the_type_may_always_differ_and_so_may_what_nobody_has_varied() -> None:
+    half = (64 + np.random.default_rng(0).random((64, 96)) / 16).astype(np.float16)
+    stepped = half.copy()
+    stepped[::3] = np.nextafter(half[::3], np.float16(0))
+    assert difference(stepped, half, measured("o", half, [("again", half)])) is None
+    offset = (1e5 + np.random.default_rng(0).random((64, 96))).astype(np.float32)
+    assert measured("o", offset, []).levels[1] == measured("o", offset / np.float32(1e5), []).levels[1]
+
+
 def _in_float32(values: np.ndarray, seed: int) -> np.ndarray:
     """The same values as another order of summation rounds them."""
     noise = np.random.default_rng(seed).uniform(-1e-7, 1e-7, values.shape)

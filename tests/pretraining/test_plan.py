@@ -10,10 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from hltune.commands.pretrain import plan_pretraining
 from hltune.cost_model.adams2019.weights import builtin_weights
+from hltune.machine.open import identify, resolve
+from hltune.machine.options import MeasureOptions
+from hltune.pretraining.options import PretrainOptions
 from hltune.pretraining.plan import Plan, _extrapolated_gain, plan
-from hltune.runtime.progress import Silent
+from hltune.runtime.files import write_bytes
+from hltune.runtime.progress import Remembered, Silent
 from hltune.samples.writer import Store
+from hltune.search.autoschedulers import Adams2019Options
 from hltune.values.cost import Cost
 from hltune.values.directives import ComputeRoot, Schedule, Split
 from hltune.values.machine_id import MachineId
@@ -21,6 +27,7 @@ from hltune.values.provenance import Named, Searched
 from hltune.values.roles import Stage
 from hltune.values.sample import PipelineRecord, Sample
 from hltune.values.unit import MILLISECONDS
+from hltune.workspace.records import Workspace
 
 MACHINE = MachineId(cpu="some CPU", target="x86-64-linux", threads=2, halide="21.0.0")
 BEAM = Searched(autoscheduler="Adams2019", parameters=(("beam_size", "32"),))
@@ -116,3 +123,17 @@ def test_pipelines_of_one_name_count_each(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "s.sqlite")) as database, database:
         database.execute("UPDATE pipelines SET name = 'one'")
     assert planned(tmp_path / "s.sqlite", pipelines=15, hours=0.5).tuning_gain == pytest.approx(4.0)
+
+
+def test_a_damaged_journal_takes_no_plan_away(tmp_path: Path) -> None:
+    """What a run starts over by is no flag of a plan."""
+    workspace, measure = Workspace(tmp_path), MeasureOptions(threads=2)
+    tuned(workspace.samples, "tuned", {0.0: 1.0})
+    journal = workspace.pretrained(identify(resolve("host"), measure)) / "pretraining.json"
+    options, heard = PretrainOptions(search=Adams2019Options(parallelism=2)), Remembered(Silent())
+    for text, notes in (("{", 1), (None, 0)):
+        heard.notes.clear()
+        write_bytes(journal, text.encode()) if text else journal.unlink()
+        found = plan_pretraining(options, 10, 1.0, target="host", workspace=workspace, measure=measure, progress=heard)
+        assert found.pipelines == 10 and len(heard.notes) == notes
+        assert all(str(journal) in note and "--fresh" not in note for note in heard.notes)

@@ -84,11 +84,13 @@ def test_what_was_measured_is_lowered_and_teaches_a_ranker(
         assert again is not None and again.path.stat().st_mtime_ns == written  # nothing new to learn from
 
 
-def test_what_an_earlier_version_has_lowered_is_lowered_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", ["UPDATE programs SET version = version - 1", "DELETE FROM programs"])
+def test_what_this_version_has_not_lowered_is_lowered(tmp_path: Path, change: str) -> None:
+    """An earlier one has, or nobody: a restored workspace has measurements alone."""
     run(tmp_path, make_options(batches=1))
     with contextlib.closing(sqlite3.connect(tmp_path / "samples.sqlite")) as store, store:
         (known,) = store.execute("SELECT count(*) FROM programs").fetchone()
-        store.execute("UPDATE programs SET version = version - 1")
+        store.execute(change)
     with Reader(tmp_path / "samples.sqlite") as reader:
         (machine,) = stored.machines(reader)
         assert Replay(reader, machine).unread() == list(reader.pipelines())
@@ -156,7 +158,7 @@ def test_other_settings_need_a_fresh_start(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match="other settings") as raised:
             run(tmp_path, make_options(batches=1, **changes))
-        assert flag in str(raised.value)
+        assert flag in str(raised.value) and (raised.value.todo or "").startswith("start over with --fresh")
     before = schedules(tmp_path)
     fresh = replace(make_options(batches=1), fresh=True)
     result = run(tmp_path, fresh)

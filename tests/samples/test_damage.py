@@ -15,6 +15,7 @@ import pytest
 
 from hltune.runtime.progress import Silent
 from hltune.samples import database
+from hltune.samples.database import check_store
 from hltune.samples.reader import Reader
 from hltune.samples.schema import VERSION
 from hltune.samples.writer import Store
@@ -114,6 +115,27 @@ def test_a_store_of_version_2_is_brought_up_to_date(good: Path) -> None:
         assert all(each.measurement.heap is None for each in found if isinstance(each.measurement, Cost))
         store.add(sample(200))  # today's machine is another one
         assert len(stored.samples(store, PIPELINE.hash, MACHINE.key)) == 1
+
+
+def test_an_older_store_is_copied_by_who_reads_alone(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is about to write changes it in place, where a copy may not fit into the memory."""
+
+    def full(_: sqlite3.Connection) -> None:
+        raise MemoryError
+
+    with contextlib.closing(sqlite3.connect(good)) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    monkeypatch.setattr(database, "migrate", full)
+    check_store(good)
+    with pytest.raises(InputError, match=r"no memory for a copy(.|\n)*in place"):
+        Reader(good)
+    for damage in (b"no store", b""):
+        good.write_bytes(damage)
+        with pytest.raises(InputError, match="the sample store is damaged"):
+            check_store(good)
+    good.unlink()
+    with pytest.raises(InputError, match="there are no samples here"):
+        check_store(good)
 
 
 def test_a_newer_schema(good: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hltune.runtime.worker import Worker
 from hltune.schedule.export import CompileJob, with_legal_names
 from hltune.schedule.parse import parse_schedule
-from hltune.values.errors import HltuneError, InputError
+from hltune.values.errors import HltuneError, InputError, JobFailed
 from hltune.values.pipeline import PipelineSpec
 
 
@@ -17,12 +17,13 @@ from hltune.values.pipeline import PipelineSpec
 def job(specs: dict[str, PipelineSpec], tmp_path: Path) -> CompileJob:
     spec = specs["small"]
     schedule = parse_schedule("second.compute_root().parallel(y);", spec.funcs)
-    return CompileJob(spec=spec, schedule=schedule, target="host", directory=tmp_path / "new", function_name="small")
+    return CompileJob(
+        spec=spec, schedule=schedule, target="host", directory=tmp_path / "new", function_name="small", timeout_s=60
+    )
 
 
 def changed(job: CompileJob, **changes: object) -> CompileJob:
-    fields = {name: getattr(job, name) for name in ("spec", "schedule", "target", "directory", "function_name")}
-    return CompileJob(**(fields | changes))
+    return replace(job, **changes)  # type: ignore[arg-type]
 
 
 def test_the_files_are_a_library_for_c(worker: Worker, job: CompileJob) -> None:
@@ -32,6 +33,12 @@ def test_the_files_are_a_library_for_c(worker: Worker, job: CompileJob) -> None:
     for file in (object_file, library):
         symbols = subprocess.run(["nm", "--defined-only", file], capture_output=True, text=True, check=True).stdout
         assert " T small\n" in symbols
+
+
+def test_who_waits_no_longer_hears_of_the_flag(worker: Worker, job: CompileJob) -> None:
+    with pytest.raises(JobFailed, match=r"took longer than its limit of 0.01 s \(--compile-timeout\)"):
+        worker.run(changed(job, timeout_s=0.01))
+    assert not job.directory.exists() or not [*job.directory.iterdir()]
 
 
 def test_parameters_have_names_that_c_takes(tmp_path: Path) -> None:
@@ -53,7 +60,9 @@ def test_a_header_knows_what_a_bool_is(
     """That is no type of C before C23."""
     spec = specs["truth"]
     schedule = parse_schedule("output.compute_root();", spec.funcs)
-    job = CompileJob(spec=spec, schedule=schedule, target="host", directory=tmp_path, function_name="truth")
+    job = CompileJob(
+        spec=spec, schedule=schedule, target="host", directory=tmp_path, function_name="truth", timeout_s=60
+    )
     header = worker.run(job)[2]
     assert "(bool _flag" in header.read_text()
     standard = {"c": "-std=c11", "c++": "-std=c++17"}[language]

@@ -20,9 +20,11 @@ from hltune.pipeline.target import TargetInfo
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
 from hltune.search import mutation
+from hltune.search.gains import GAIN
 from hltune.search.mutation import ALIKE, COMBINE, Parent, mutants, mutate, neighbours
 from hltune.search.operators import OPERATORS
-from hltune.search.remedied import REMEDY
+from hltune.search.remedied import MOVE, REMEDY
+from hltune.search.sizes import EVERYWHERE
 from hltune.search.view import View, legal
 from hltune.values import provenance
 from hltune.values.cost import Cost
@@ -104,7 +106,8 @@ def test_what_halide_would_refuse_is_not_made() -> None:
 def test_every_operator_is_used() -> None:
     rng = np.random.default_rng(0)
     unstored = Schedule(tuple(each for each in PARENT.directives if not isinstance(each, StoreAt)))
-    parents = [PARENT, unstored] * 300
+    folded = parse_schedule(TEXT.replace(".store_at(", ".fold_storage(y, 4).store_at("), FUNCS)
+    parents = [PARENT, unstored, folded] * 200
     found = Counter(name for each in parents if (m := mutate(each, SPEC, rng)) for name in m.provenance.changes)
     assert found.keys() == {
         "scale",
@@ -121,6 +124,7 @@ def test_every_operator_is_used() -> None:
         "materialise",
         "inline",
         "align",
+        "fold",
     }
 
 
@@ -214,5 +218,5 @@ def test_each_change_is_explained() -> None:
     _, _, section = words.partition("## What a mutant changes\n")
     rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("|")][2:]
     explained = [name for row in rows for name in row.split("|")[1].strip().split(", ")]
-    made = [*(each.name for each in OPERATORS), ALIKE, COMBINE, REMEDY, provenance.REPAIR]
+    made = [*(each.name for each in OPERATORS), ALIKE, COMBINE, EVERYWHERE, GAIN, MOVE, REMEDY, provenance.REPAIR]
     assert sorted(explained) == sorted(made)

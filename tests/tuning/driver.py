@@ -16,6 +16,7 @@ from hltune.tuning.outlook import Expectation
 from hltune.tuning.round import Round
 from hltune.values.unit import Unit
 from hltune.workspace.records import Workspace
+from tests.loading import ready_to_fork
 from tests.tuning.conftest import THREADS, load, make_options
 
 
@@ -58,4 +59,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with ready_to_fork():
+        main()

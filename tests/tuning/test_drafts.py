@@ -19,6 +19,7 @@ from hltune.lowered.features import BODY, MEANS, WHOLE
 from hltune.samples.writer import Store
 from hltune.schedule.parse import parse_schedule
 from hltune.search.mutation import Parent
+from hltune.search.remedied import MOVE, REMEDY
 from hltune.tuning.drafts import Drafts, Make
 from hltune.tuning.history import History
 from hltune.tuning.known import best_and_others
@@ -343,6 +344,19 @@ def test_what_was_not_lowered_in_time_fills_up(place: Place) -> None:
         assert list(choose(drafts, making(first), 1).chosen.values()) == [first]
         late = [tiled(place, width, 4) for width in WIDTHS[1:]]
         assert len(choose(drafts, making(first, *late), 3, limit_s=0.0).chosen) == 3
+
+
+def test_what_nobody_makes_again_is_left_where_there_was_no_time_to_lower_it(place: Place) -> None:
+    parent = schedule_hash(tiled(place, 8, 2).schedule)
+    all_of_them = [
+        replace(tiled(place, width, 4), provenance=Mutated(parent=parent, changes=changes))
+        for width, changes in zip(WIDTHS, [(MOVE,), ("scale",), (REMEDY,), ("tail",), (MOVE,)], strict=True)
+    ]
+    with place.store() as store:
+        found = choose(drafts_of(place, store), making(*all_of_them), 1, limit_s=0.0)
+        assert len(found.chosen) == 1
+        once = [each for each in all_of_them if each.provenance.changes in ((MOVE,), (REMEDY,))]
+        assert {*found.left} == {schedule_hash(each.schedule) for each in once} - found.chosen.keys()
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
+from hltune.lowered.features import BODY, WHOLE
 from hltune.runtime.progress import Silent
+from hltune.search.gains import Gain
 from hltune.tuning.pace import Limits
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement, failed_repair
 from hltune.values.directives import Parallel, Schedule, Split, Unroll, Vectorize
 from hltune.values.errors import Failure
+from hltune.values.program_features import ProgramFeatures
 from hltune.values.provenance import Mutated, Named
 from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
 from hltune.values.unit import MILLISECONDS
+from tests.report.values import SEARCHED
 from tests.tuning.conftest import Place, make_options
 from tests.tuning.recorded import BROKEN, RecordedSession
 from tests.tuning.test_tuner import Notes
@@ -87,6 +92,39 @@ def test_what_was_ever_wrong_is_known_to_be_whatever_else_came_of_it(place: Plac
         notes = Notes()
         later.begin(notes)
         assert any("manual" in each and "3 of 9 elements" in each for each in notes.notes)
+
+
+def test_what_was_wrong_under_other_conditions_is_never_ranked_nor_written_down(place: Place) -> None:
+    """It was measured here as well, and was right; or it never was."""
+    wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+    racy, unseen = (Candidate(schedule=Schedule((Unroll(BLURRED, x),)), provenance=SEARCHED) for x in "xy")
+    known = {schedule_hash(each.schedule): wrong for each in (racy, unseen)}
+    key = schedule_hash(racy.schedule)
+    with place.store() as store:
+        list(place.tuner(store, make_options()).history.measure(place.session, {key: racy}, best=None))
+        count = store.count()
+        history = place.tuner(store, make_options(), wrong=known).history
+        for each in (racy, unseen):
+            assert history.refuted(each) == wrong.earlier and history.cost_of(each) == math.inf
+        assert history.best_cost is None and history.least_searched() is None
+        assert not history.ranked(9, distinct=False) and not history.working()
+        assert len(history) == store.count() == count == 1
+        list(history.measure(place.session, {key: racy}, best=None))  # right again, as a race mostly is
+        assert history.cost_of(racy) == math.inf and not history.ranked(9, distinct=False)
+        program = ProgramFeatures(bodies=np.zeros((0, len(BODY))), whole=np.zeros(len(WHOLE)), program_hash="a" * 64)
+        history.keep_programs(dict.fromkeys(known, program))
+        assert list(history.program_hashes()) == [key]
+
+
+def test_what_commands_saw_wrong_here_is_written_down_once(place: Place) -> None:
+    wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+    tried = Candidate(schedule=SLOW, provenance=Named(name="refuted"))
+    with place.store() as store:
+        history = place.tuner(store, make_options(), wrong={schedule_hash(SLOW): wrong}).history
+        for _ in range(2):
+            history.refute(tried, wrong)
+        assert store.count() == 1 and history.refuted(tried) == wrong.earlier
+        assert [*store.refuted(place.subject.spec.content_hash, place.machine.key)] == [schedule_hash(SLOW)]
 
 
 @pytest.mark.parametrize(("again", "left"), [(1.0, [1.0]), (None, [None])])
@@ -208,3 +246,26 @@ def test_a_comparison_takes_back_what_only_a_fast_moment_has_shown(place: Place)
         history.correct([*zip(found, finals, strict=True)])
         for each in (history, place.tuner(store, make_options()).history):
             assert [each.cost_of(one) for one in found] == [1.0, 1.0, 1.1, 1.1]
+
+
+def test_changes_that_have_made_a_schedule_faster_are_known_the_largest_gain_first(place: Place) -> None:
+    """Of each its parent as well; what won nothing, or comes from nobody, is none."""
+    own = [Schedule((Split(BLURRED, "x", "x", "xi", factor), Vectorize(BLURRED, "xi"))) for factor in (2, 4, 8, 16, 32)]
+    start, slower, faster, fastest, noise = own
+    costs = {start: 1.0, slower: 2.0, faster: 0.8, fastest: 0.5, noise: 0.495}
+    parents = {slower: start, faster: start, fastest: start, noise: fastest}
+    taken = {key: Cost(unit=MILLISECONDS, turns=((cost,),)) for key, cost in costs.items()}
+
+    class Told(RecordedSession):
+        def cost(self, schedule: Schedule) -> Measurement:
+            return taken[schedule]
+
+    candidates = [Candidate(schedule=start, provenance=Named(name="start"))]
+    candidates += [
+        Candidate(schedule=each, provenance=Mutated(parent=schedule_hash(parent), changes=("scale",)))
+        for each, parent in parents.items()
+    ]
+    with place.store() as store:
+        history = place.tuner(store, make_options()).history
+        list(history.measure(Told(), {schedule_hash(each.schedule): each for each in candidates}, best=None))
+        assert history.gains() == [Gain(start, fastest), Gain(start, faster)]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 
 from hltune.runtime.progress import Silent
+from hltune.search.mutation import PARENTS, Parent
 from hltune.tuning.pace import Limits
 from hltune.tuning.proposals import mutant_share, rounds_between
 from hltune.tuning.searcher import Searcher
+from hltune.values.candidate import Candidate
+from hltune.values.directives import Schedule, Unroll
 from hltune.values.errors import Failure
-from hltune.values.provenance import Mutated
+from hltune.values.provenance import Mutated, Named
+from hltune.values.roles import Stage
 from tests.tuning.conftest import Place, make_options
 from tests.tuning.test_tuner import Notes
 
@@ -86,3 +93,25 @@ def test_that_searches_fail_is_said_once(place: Place, monkeypatch: pytest.Monke
         for number in (1, 2, 3):
             proposals.find(0.5, Limits(), number, heard)
     assert ["died (a)" in each or "died (b)" in each for each in heard.notes] == [True, True]
+
+
+def test_what_people_wrote_is_a_parent_whatever_it_costs(place: Place) -> None:
+    """If it works: the default schedule is none, and what was not measured is none."""
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(Silent())
+        tuner.round(Limits(), Silent())
+        proposals = tuner._proposals
+        slowest, cost = next(
+            (each.schedule, each.cost)
+            for each in reversed(tuner.history.best(1000))
+            if each.schedule.directives and each not in tuner.history.best(PARENTS)
+        )
+        unknown = Schedule((Unroll(Stage("blurred"), "y"),))
+        written = {
+            name: Candidate(schedule=each, provenance=Named(name=name))
+            for name, each in (("expert", slowest), ("default", Schedule()), ("manual", unknown))
+        }
+        proposals.subject = cast("Any", SimpleNamespace(known_by_name=lambda: written, recovered=None))
+        found = proposals._parents()
+        assert found[:PARENTS] == tuner.history.best(PARENTS) and found[PARENTS:] == [Parent(slowest, cost)]

@@ -14,11 +14,13 @@ from hltune.cost_model.adams2019.network import predict
 from hltune.cost_model.adams2019.options import TUNING
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, weights_hash, write_weights
 from hltune.cost_model.learner import LEAST_SAMPLES, learn
+from hltune.pipeline.operations import Forecast
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
 from hltune.search.autoschedulers import BASELINE, Adams2019Options
 from hltune.search.ladder import Rung, Step
 from hltune.search.pool import SearchPool
+from hltune.tuning import tuner as module
 from hltune.tuning.pace import Limits
 from hltune.tuning.pool import Pool
 from hltune.tuning.round import Round
@@ -32,7 +34,7 @@ from hltune.values.roles import Stage
 from hltune.values.schedule_codec import schedule_hash
 from hltune.values.unit import MILLISECONDS
 from hltune.workspace.records import Workspace
-from hltune.workspace.subject import Subject
+from hltune.workspace.subject import DEFAULT, Subject
 from tests.samples import stored
 from tests.tuning.conftest import THREADS, Place, make_options
 from tests.tuning.recorded import BROKEN, RecordedSession
@@ -582,3 +584,14 @@ def test_a_fast_moment_of_what_was_repaired_to_a_known_schedule_is_corrected(pla
         assert history.best_cost == 1.0
         costs = store.costs(place.subject.spec.content_hash, place.machine.key)
         assert [each for each in costs.values() if each] == [1.0]
+
+
+def test_a_default_schedule_without_hope_is_left_out_where_another_one_works(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "forecast", lambda _: Forecast(inlined=1e6, at_root=1.0))
+    with place.store() as store:
+        tuner = place.tuner(store, make_options())
+        tuner.begin(Silent())
+        assert tuner.history.best_cost is not None
+        assert DEFAULT not in tuner.references and Schedule() not in place.session.asked

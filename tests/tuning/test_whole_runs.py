@@ -261,6 +261,21 @@ def test_who_starts_over_may_begin_with_weights_of_before(whole: Whole) -> None:
     assert len(tuning.results) == 1 and not (folder / "best-00007.weights").exists()
 
 
+def test_what_was_wrong_with_other_threads_does_not_win_and_leaves_no_sample_here(whole: Whole) -> None:
+    place = whole.place
+    whole.tune()
+    former, spec = whole.tuned, place.subject.spec
+    assert former is not None
+    wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
+    fewer = replace(place.machine, threads=1)
+    drop_refuted([(former.schedule, wrong)], spec, fewer, MEASURE, place.workspace, whole.heard)
+    assert whole.tuned is not None
+    whole.tune(budget=Budget(rounds=0))
+    assert whole.tuned is not None and whole.tuned.schedule != former.schedule
+    with Reader(place.workspace.samples) as reader:
+        assert not reader.refuted(spec.content_hash, place.machine.key)
+
+
 def test_what_another_command_found_wrong_does_not_win_again(whole: Whole) -> None:
     """`compare` writes no samples; that what was tuned has a race must be known all the same."""
     place = whole.place

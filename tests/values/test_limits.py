@@ -18,6 +18,7 @@ HEAP_MESSAGE = f"4096 bytes more {HEAP} of 1048576 bytes; 1000000 were in use at
         ("Adams2019 search", LATE_MESSAGE, "--search-timeout"),
         ("Li2018 search", LATE_MESSAGE, "--search-timeout"),
         ("compile", LATE_MESSAGE, "--compile-timeout"),
+        ("compile for export", LATE_MESSAGE, "--compile-timeout"),
         ("run", LATE_MESSAGE, "--run-timeout"),
         ("timing", LATE_MESSAGE, "--run-timeout"),
         ("run", HEAP_MESSAGE, "--heap-limit"),
@@ -34,7 +35,6 @@ def test_the_flag_is_named_wherever_a_failure_is_shown(stage: str, message: str,
 @pytest.mark.parametrize(
     ("stage", "message"),
     [
-        ("compile for export", LATE_MESSAGE),
         ("run generator", LATE_MESSAGE),
         ("run in the emulator", LATE_MESSAGE),
         ("Adams2019 search", "skipped: 3 s are left of 120 s (--search-timeout)"),

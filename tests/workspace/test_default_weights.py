@@ -26,6 +26,12 @@ MACHINE = MachineId(
 )
 OTHER = replace(MACHINE, threads=4)
 SEARCH = Adams2019Options(parallelism=2)
+EVER_SHIPPED = {
+    "e64e944f5d754ad209ae5f8f50b5bd17d8f7aa270cfe7eeabe4e1572d6b773a1",
+    "264d7ff557d59477e090a33a211619f7b7d243f2d5e2439a36229b386b3f3fab",
+    "c01a02fa99092f2b3882c171daec467e73fc72c9592c3056a9069a44ab9a379f",
+}
+"""Hashes of all default weights that any version has brought: who has begun with them goes on from them."""
 
 
 class Notes:
@@ -77,6 +83,17 @@ def test_without_any_those_of_the_package_are_used(tmp_path: Path, target: Targe
     assert len(notes) == 1 and "random programs on another machine" in notes[0] and "pretrain --use" in notes[0]
 
 
+def test_all_that_ever_came_with_the_package_still_do(target: TargetInfo) -> None:
+    """Else tuning that began with an earlier version's could only begin anew."""
+    folder = shipped_weights(target)
+    assert folder is not None
+    hashes = {weights_hash(read_weights(path)): path for path in folder.glob("*.weights")}
+    assert hashes.keys() == EVER_SHIPPED
+    assert Lineage(folder).path("best") == max(hashes.values())
+    for each in hashes:
+        assert weights_hash(initial_weights(None, None, target, parent=each)) == each
+
+
 def test_the_plugins_own_ones_can_be_asked_for(old: Path, target: TargetInfo) -> None:
     search = replace(SEARCH, weights=BUILTIN)
     assert used(search, old, target, MACHINE) == (None, [])
@@ -88,10 +105,19 @@ def test_a_target_that_runs_nowhere_here_has_none(tmp_path: Path) -> None:
     assert used(SEARCH, tmp_path / "none", resolve("arm-64-android"), OTHER) == (None, [])
 
 
-def test_damaged_ones_are_an_error(old: Path, target: TargetInfo) -> None:
-    (old / "default" / "best-00001.weights").write_bytes(b"junk")
+def test_damaged_ones_are_an_error_only_for_who_asks_for_them(old: Path, target: TargetInfo) -> None:
+    former, own = old / "default" / "best-00001.weights", Workspace(old).default_folder(MACHINE)
+    own.mkdir()
+    cut = own / "best-00002.weights"
+    cut.write_bytes(former.read_bytes()[:99])
+    weights, notes = used(SEARCH, old, target, MACHINE)
+    assert weights == former.absolute() and len(notes) == 1 and f"{cut} is not used" in notes[0]
+    former.write_bytes(b"junk")
+    weights, notes = used(SEARCH, old, target, MACHINE)
+    assert weights is not None and weights.parent == shipped_weights(target)
+    assert [str(each) in note for each, note in zip((cut, former), notes, strict=False)] == [True, True]
     with pytest.raises(InputError, match="not usable as weights"):
-        used(SEARCH, old, target, MACHINE)
+        used(replace(SEARCH, weights=former), old, target, MACHINE)
 
 
 def test_one_machines_default_does_not_replace_anothers(old: Path, target: TargetInfo) -> None:

@@ -10,11 +10,12 @@ import halide as hl
 import pytest
 
 from hltune.pipeline.build import build
+from hltune.pipeline.load import LoadJob
 from hltune.pipeline.source import parse_estimate, parse_parameter
 from hltune.runtime.worker import Worker
 from hltune.schedule.recover import RecoverJob
 from hltune.values.directives import Bound, ComputeAt, ComputeRoot, HoistStorage, Parallel, Partition, Vectorize
-from hltune.values.errors import Failure, JobFailed
+from hltune.values.errors import Failure, InputError, JobFailed
 from hltune.values.roles import Stage
 from hltune.workspace.records import Workspace
 from hltune.workspace.subject import MANUAL, MANUAL_PART, Subject, SubjectOptions, load_subject
@@ -37,6 +38,24 @@ def load(name: str | Path, place: Workspace, *estimates: str, p: tuple[str, ...]
         parameters=tuple(map(parse_parameter, p)),
     )
     return load_subject(options, place)
+
+
+@pytest.mark.parametrize(("kind", "said"), [("timeout", True), ("crash", False)])
+def test_who_loads_too_long_hears_what_helps(
+    place: Workspace, monkeypatch: pytest.MonkeyPatch, kind: Any, said: bool
+) -> None:
+    """The limit is fixed: no flag of the command line raises it."""
+
+    class Failing(Worker):
+        def run(self, job: Any) -> Any:
+            if isinstance(job, LoadJob):
+                raise JobFailed(Failure(stage="load", kind=kind, message="took longer than its limit of 120 s"))
+            return super().run(job)
+
+    monkeypatch.setattr("hltune.workspace.subject.Worker", Failing)
+    with pytest.raises(InputError, match="loading failed in step load") as raised:
+        load("blur_function.py", place)
+    assert ("try again" in str(raised.value) and ".hlpipe" in str(raised.value)) == said
 
 
 def test_wherever_the_schedule_stands_the_algorithm_is_the_same(place: Workspace) -> None:

@@ -24,6 +24,19 @@ _MOST_DIMENSIONS, _MOST_ARGUMENTS = 8, 64
 _CODES = {"i": "SIGNED", "u": "UNSIGNED", "b": "UNSIGNED", "f": "FLOAT"}
 
 
+def check_size(spec: PipelineSpec) -> None:
+    """Raises an `InputError` for a pipeline with more arguments or dimensions than the runner knows."""
+    if (count := _arguments(spec)) > _MOST_ARGUMENTS:
+        raise _too_many("arguments", spec.name, _MOST_ARGUMENTS, count)
+    for each in (*spec.buffers(), *spec.outputs):
+        if len(each.estimate) > _MOST_DIMENSIONS:
+            raise _too_many("dimensions", each.name, _MOST_DIMENSIONS, len(each.estimate))
+
+
+def _arguments(spec: PipelineSpec) -> int:
+    return len(spec.inputs) + sum(len(each.dtypes) for each in spec.outputs)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filed:
     """A setting with its files of the bundle.
@@ -54,14 +67,7 @@ class Tables:
     measure: MeasureOptions
 
     def source(self) -> str:
-        """C source.
-
-        Raises:
-            InputError: the pipeline has more arguments or dimensions than the runner knows.
-        """
-        count = len(self.spec.inputs) + sum(len(each.dtypes) for each in self.spec.outputs)
-        if count > _MOST_ARGUMENTS:
-            raise _too_many("arguments", self.spec.name, _MOST_ARGUMENTS, count)
+        """C source."""
         lines = [
             '#include "runner.h"',
             f"const char bundle_id[] = {json.dumps(self.bundle_id)};",
@@ -69,7 +75,7 @@ class Tables:
             *chain.from_iterable(starmap(self._setting, enumerate(self.settings))),
             f"const struct setting settings[] = {{\n{_lines(starmap(_setting, enumerate(self.settings)))}}};",
             f"const int setting_count = {len(self.settings)};",
-            f"const int argument_count = {count};",
+            f"const int argument_count = {_arguments(self.spec)};",
             *(f"int {each.function}_argv(void **);" for each in self.entries),
             f"const struct candidate candidates[] = {{\n{_lines(map(_candidate, self.entries))}}};",
             f"const int candidate_count = {len(self.entries)};",
@@ -132,8 +138,6 @@ def _input(argument: BufferArgument | ScalarArgument, filed: Filed) -> dict[str,
 
 def _buffer(argument: BufferArgument | OutputArgument, dtype: str, kind: str) -> dict[str, object]:
     layout = layout_of(argument, dtype)
-    if len(argument.estimate) > _MOST_DIMENSIONS:
-        raise _too_many("dimensions", argument.name, _MOST_DIMENSIONS, len(argument.estimate))
     dimensions = [
         f"{{{minimum}, {extent}, {stride}, 0}}"
         for (minimum, extent), stride in zip(argument.estimate, layout.strides, strict=True)

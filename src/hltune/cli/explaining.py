@@ -17,7 +17,9 @@ from hltune.values.errors import out_of_range
 if TYPE_CHECKING:
     from hltune.commands.example import Wanted
 
-Identifier = Annotated[str, Parameter(group=STORED, help="Start of a schedule's id, as `hltune samples` shows it.")]
+Identifier = Annotated[
+    str, Parameter(group=STORED, help="Start of a schedule's id, as `hltune samples` shows it; or a name with it.")
+]
 
 
 @Parameter(name="*", group=STORED)

@@ -113,6 +113,7 @@ def pretrain(
     with interrupts.importing():  # JAX, which takes longer than most other commands
         from hltune.commands import pretrain as command
         from hltune.report import pretrain as report
+        from hltune.report.progress import show_progress
 
     elsewhere = nodes.elsewhere(target)
     search = search.on(elsewhere)
@@ -130,7 +131,10 @@ def pretrain(
     place = output.place
     if wanted is not None:
         _check_planned(budget, nodes, use=use)
-        advice = command.plan_pretraining(options, *wanted, target=target, workspace=place, measure=measure)
+        with show_progress() as progress:
+            advice = command.plan_pretraining(
+                options, *wanted, target=target, workspace=place, measure=measure, progress=progress
+            )
         output.show(report.plan_document, report.print_plan, advice)
         return
     with report.show_pretraining() as progress:

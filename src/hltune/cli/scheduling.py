@@ -1,12 +1,14 @@
 """`hltune list`, `schedule` and `compare`: flags to options, results to people."""
 
+import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from hltune import INTERRUPTED
 from hltune.cli.arguments import LIMITS, OUTPUT, SEARCH, WHAT, Whole, parsed
 from hltune.cli.emulator import EmulatorFlags
 from hltune.cli.flags import (
@@ -26,6 +28,9 @@ from hltune.cli.output import JsonFlags, OutputFlags, print_error, print_json
 from hltune.runtime import interrupts
 from hltune.search.autoschedulers import AUTOSCHEDULERS, Adams2019Options, Mullapudi2016Options, SearchOptions
 from hltune.values.errors import InputError
+
+if TYPE_CHECKING:
+    from hltune.values.machine_id import MachineId
 
 _MULLAPUDI2016 = Mullapudi2016Options(parallelism=1)
 
@@ -118,9 +123,8 @@ def schedule(
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
 
-    if not measured:
-        _check_unmeasured(source, limits)
     elsewhere = nodes.elsewhere(source.target)
+    _check_used(source, limits, elsewhere, measured=measured)
     search = search.on(elsewhere)
     threads = search.threads(source.target)
     measure = limits.verified(threads, emulator.options(), elsewhere=elsewhere, **CAREFUL)
@@ -141,17 +145,25 @@ def schedule(
     output.show(documents.scheduled, tables.print_scheduled, result)
 
 
-def _check_unmeasured(source: ImageFlags, limits: LimitFlags) -> None:
+def _check_used(source: ImageFlags, limits: LimitFlags, elsewhere: "MachineId | None", *, measured: bool) -> None:
     """Raises an `InputError` for flags of what runs, where nothing does."""
     given = [*changed(limits, ("run_timeout", "tolerance", "integer_tolerance")), *["-i"] * bool(source.images)]
-    if given:
-        raise InputError("--no-measure runs nothing", found=", ".join(given), todo="leave that out, or --no-measure")
+    if not given:
+        return
+    from hltune.machine.open import resolve
+
+    found = ", ".join(given)
+    if not measured:
+        raise InputError("--no-measure runs nothing", found=found, todo="leave that out, or --no-measure")
+    if resolve(source.target, elsewhere).machine is None:
+        what = "nothing runs, for this machine does not run code for this target"
+        raise InputError(what, where=f"--target {source.target}", found=found, todo="leave that out")
 
 
 def compare(
     *pipelines: Pipeline,
     source: ImageFlags = ImageFlags(),
-    schedules: Annotated[tuple[Path, ...], Parameter(name="--schedule", group=WHAT, metavar="FILE")] = (),
+    schedules: Annotated[tuple[str, ...], Parameter(name="--schedule", group=WHAT, metavar="NAME|ID|FILE")] = (),
     search: SearchFlags = SearchFlags(),
     limits: LimitFlags = LimitFlags(),
     rounds: Annotated[Whole, Parameter(group=LIMITS)] = 9,
@@ -162,14 +174,14 @@ def compare(
     """`hltune compare`.
 
     Args:
-        schedules: A schedule.json to compare as well.
+        schedules: A schedule to compare as well: one of `hltune samples best` by id, or a schedule.json.
         rounds: Turns that each schedule takes.
     """
     with interrupts.importing():
         from rich.console import Console
 
         from hltune.commands import compare as command
-        from hltune.commands.choice import called, read_for
+        from hltune.commands.choice import check_files
         from hltune.commands.survivors import Survivors, load_subjects
         from hltune.report import documents, tables
         from hltune.report.progress import show_progress
@@ -185,26 +197,35 @@ def compare(
     asked = [source.subject(name, elsewhere) for name in expanded(pipelines)]
     survivors = Survivors(len(asked), lambda _, error: print_error(error))
     subjects = load_subjects(asked, output.place, measure, survivors)
-    files = [[(called(path), read_for(path, each.spec).schedule) for path in schedules] for each in subjects]
-    for number, (subject, given) in enumerate(zip(subjects, files, strict=True), start=1):
-        with survivors.trying(subject.spec.name):
-            with show_progress() as progress:
-                result = command.compare(
-                    subject,
-                    adams2019,
-                    search_timeout_s=limits.search_timeout,
-                    files=given,
-                    workspace=output.place,
-                    measure=measure,
-                    inputs=source.inputs(search.seed),
-                    progress=Numbered(progress, number, len(subjects)),
-                    cluster=nodes.cluster,
-                )
-            results.append(result)
-            if not output.json:
-                tables.print_comparison(Console(), result)
+    check_files(subjects, schedules)
+    interrupted = False
+    try:
+        for number, subject in enumerate(subjects, start=1):
+            with survivors.trying(subject.spec.name):
+                with show_progress() as progress:
+                    result = command.compare(
+                        subject,
+                        adams2019,
+                        search_timeout_s=limits.search_timeout,
+                        asked=schedules,
+                        workspace=output.place,
+                        measure=measure,
+                        inputs=source.inputs(search.seed),
+                        progress=Numbered(progress, number, len(subjects)),
+                        cluster=nodes.cluster,
+                    )
+                results.append(result)
+                if not output.json:
+                    tables.print_comparison(Console(), result)
+    except KeyboardInterrupt:
+        if not (output.json and results):
+            raise
+        print("interrupted", file=sys.stderr)
+        interrupted = True
     if output.json:
-        print_json(documents.comparisons(results, survivors.failed))
+        print_json(documents.comparisons(results, survivors.failed, interrupted=interrupted))
     elif survivors.failed:
         tables.print_failed(Console(), survivors.failed)
+    if interrupted:
+        return INTERRUPTED
     return 1 if survivors.failed or any(result.only_default for result in results) else 0

@@ -7,11 +7,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from hltune.cli.arguments import OUTPUT, WHAT, each_parsed
+from hltune.cli.arguments import LIMITS, OUTPUT, WHAT, each_parsed
 from hltune.cli.emulator import EmulatorFlags
-from hltune.cli.flags import ImageFlags, Known, Output, Pipeline, RunLimits, SourceFlags, ThreadFlags
+from hltune.cli.flags import ImageFlags, Known, Output, Pipeline, RunLimits, Seconds, SourceFlags, ThreadFlags
 from hltune.cli.output import JsonFlags, OutputFlags
-from hltune.machine.options import MeasureOptions
 from hltune.pipeline.source import check_unique
 from hltune.runtime import interrupts
 from hltune.values.errors import InputError
@@ -39,6 +38,18 @@ class ExportSource(SourceFlags):
     """What is exported, for which target."""
 
     target: Annotated[str, Parameter(help="Halide target of the object code.")] = "host"
+
+
+@Parameter(name="*", group=LIMITS)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportLimits(RunLimits):
+    """How long it may take, where nobody waits in a loop: some schedules are compiled for minutes.
+
+    Attributes:
+        compile_timeout: Limit on each compilation.
+    """
+
+    compile_timeout: Seconds = 600.0
 
 
 def run(
@@ -92,6 +103,7 @@ def export(
     source: ExportSource = ExportSource(),
     schedule: Known = None,
     threads: ThreadFlags = ThreadFlags(),
+    limits: ExportLimits = ExportLimits(),
     emulator: EmulatorFlags = EmulatorFlags(),
     directory: Annotated[Path, Output, Parameter(group=OUTPUT)],
     forms: Annotated[
@@ -125,7 +137,7 @@ def export(
             cmake=cmake,
             schedule=schedule,
             workspace=output.place,
-            measure=MeasureOptions(threads=threads.threads(source.target), machine_options=emulator.options()),
+            measure=limits.measure(threads.threads(source.target), emulator.options()),
             progress=progress,
         )
     output.show(documents.exported, lambda console, result: print_lines(console, *result.files), result)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from hltune.commands.once_wrong import judged, refutation, working
 from hltune.machine.protocol import Session
 from hltune.machine.speedup import in_order
 from hltune.runtime.progress import Progress
@@ -58,7 +59,11 @@ class Tried:
 
 @dataclass(slots=True)
 class Attempt:
-    """One pipeline on its way to a schedule: what was tried so far."""
+    """One pipeline on its way to a schedule: what was tried so far.
+
+    Attributes:
+        wrong: how outputs were ever wrong, by the hash of the schedule: that counts, and nothing is measured again.
+    """
 
     subject: Subject
     pool: SearchPool
@@ -69,6 +74,7 @@ class Attempt:
     tried: list[Tried] = field(default_factory=list[Tried])
     manual: Measurement | None = None
     ranked: Ranked | None = None
+    wrong: Mapping[str, Failure] = field(default_factory=dict[str, Failure])
 
     def climb(self, rungs: Sequence[Rung]) -> None:
         """Runs the rungs, and measures what one found while others search; one that stands alone waits for `decide`."""
@@ -77,7 +83,8 @@ class Attempt:
         steps = climb(self.pool, spec, target, rungs, budget_s=self.budget_s, memory=self.memory)
         with contextlib.closing(steps):
             for step in steps:
-                self.tried.append(Tried(step=step, measurement=self._measure(step) if len(rungs) > 1 else None))
+                measurement = self._known_wrong(step) or (self._measure(step) if len(rungs) > 1 else None)
+                self.tried.append(Tried(step=step, measurement=measurement))
                 self._say(self.tried[-1])
 
     def rank(self) -> None:
@@ -107,19 +114,22 @@ class Attempt:
             label: Step(rung=Rung(finder=RANKED, label=label, searches=()), outcome=each)
             for label, each in promising.items()
         }
+        able, failed = working(promising, self.wrong)
+        yield from (Tried(step=steps[label], measurement=failure) for label, failure in failed.items())
         if self.session is None:
-            yield from (Tried(step=step) for step in steps.values())
+            yield from (Tried(step=steps[label]) for label in able)
             return
         self.progress.phase("compiling, verifying and measuring what the ranker chose")
-        schedules = [(label, each.schedule) for label, each in promising.items()]
+        schedules = [(label, each.schedule) for label, each in able.items()]
         with contextlib.closing(self.session.measure_each(schedules, best=self._least_cost())) as measured:
             for label, measurement in measured:
-                yield Tried(step=steps[label], measurement=measurement)
+                yield Tried(step=steps[label], measurement=judged(able[label].schedule, measurement, self.wrong))
 
     def measured(self) -> Generator[tuple[Schedule, Measurement]]:
-        """All schedules that were measured, with what came of it last."""
+        """All schedules that were measured, with what came of it last, but for what was known to be wrong."""
+        known = {each.earlier for each in self.wrong.values()}
         for each in self.tried:
-            if each.schedule is not None and each.measurement is not None:
+            if each.schedule is not None and each.measurement is not None and each.measurement not in known:
                 yield each.schedule, each.measurement
 
     def best(self) -> Tried | None:
@@ -141,7 +151,9 @@ class Attempt:
             close = {each.schedule: each for each in sorted(near, key=_value) if each.schedule is not None}
             chosen |= dict(islice(close.items(), _FINALISTS))
             labels = {each.step.rung.label: schedule for schedule, each in chosen.items()}
-            measured = self.session.measure(labels | own)
+            asked = labels | own
+            found = self.session.measure(asked)
+            measured = {label: judged(each, found[label], self.wrong) for label, each in asked.items()}
             self.manual = measured.get(MANUAL)
             again = {schedule: measured[label] for label, schedule in labels.items()}
             for schedule, each in tuple(chosen.items()):
@@ -163,6 +175,11 @@ class Attempt:
     def _least_cost(self) -> float | None:
         return min((each.cost.value for each in self.tried if each.cost), default=None)
 
+    def _known_wrong(self, step: Step) -> Failure | None:
+        if isinstance(step.outcome, Failure):
+            return None
+        return refutation(self.wrong, step.outcome)
+
     def _measure(self, step: Step) -> Measurement | None:
         if self.session is None or isinstance(step.outcome, Failure):
             return None
@@ -171,7 +188,8 @@ class Attempt:
             if each.schedule == schedule:
                 return each.measurement
         self.progress.phase(f"compiling, verifying and measuring the schedule of {label}")
-        return dict(self.session.measure_each([(label, schedule)], best=self._least_cost()))[label]
+        measured = dict(self.session.measure_each([(label, schedule)], best=self._least_cost()))
+        return judged(schedule, measured[label], self.wrong)
 
     def _say(self, tried: Tried) -> None:
         if tried.failure is None:

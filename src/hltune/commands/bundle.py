@@ -16,6 +16,7 @@ from hltune.bundle.expected import Expected, Setting, expected_outputs
 from hltune.bundle.manifest import Entry, Manifest
 from hltune.bundle.packing import device_notes, pack
 from hltune.bundle.results import CONDITIONS
+from hltune.bundle.tables import check_size
 from hltune.commands.ours import check_bundle
 from hltune.commands.store import hold_store, lock_store
 from hltune.commands.verification import further_schedules, verified_against
@@ -101,8 +102,8 @@ def make(
         output: the file.
 
     Raises:
-        InputError: there are no bundles for the target, it is not clear which device is meant, or a file cannot be
-            written.
+        InputError: there are no bundles for the target or for so large a pipeline, it is not clear which device is
+            meant, or a file cannot be written.
         HltuneError: no candidate compiles.
     """
     check_writable(workspace.root)
@@ -111,6 +112,7 @@ def make(
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
     check_target(subject.target.name)
+    check_size(subject.spec)
     for note in subject.notes:
         progress.note(f"{subject.spec.name}: {note}")
     compiler = find_compiler(subject.target.name)

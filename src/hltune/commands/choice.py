@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hltune.commands.example import several
-from hltune.runtime.progress import Progress
+from hltune.commands.example import START, several, start_of_id
+from hltune.commands.once_wrong import known_wrong
+from hltune.runtime.progress import Progress, Silent
 from hltune.samples.reader import Reader
 from hltune.values.cost import Measurement
 from hltune.values.directives import InsideLoop, Rfactor, Schedule
@@ -17,11 +18,7 @@ from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.schedule_codec import Written, read_written, schedule_hash
 from hltune.workspace.records import Workspace
-from hltune.workspace.refuted import read_refuted
 from hltune.workspace.subject import DEFAULT, EXPERT, MANUAL, Subject
-
-_START = re.compile("[0-9a-f]{6,64}")
-"""Of an id: with fewer digits, words might be taken for one."""
 
 
 class Choice(NamedTuple):
@@ -50,7 +47,7 @@ def choose_one(
             where=name if asked is None else asked,
             expected="one whose outputs were right whenever they were verified",
             found=f"{measured}, perhaps with other threads or another target for this processor",
-            todo=f"{others}, or name another one by --schedule: `hltune compare` verifies all that are known",
+            todo=f"{others}, or name another one by --schedule: `hltune compare` verifies all others that are known",
         )
     same = [each for each in workspace.records(subject.spec, machine) if each.schedule == schedule]
     called_so = [each for each in same if name in (each.name, each.label)]
@@ -63,22 +60,14 @@ def _measured_before(
 ) -> float | Failure | None:
     """How the outputs of a schedule were ever wrong on such a processor; else its least cost on the machine, or None.
 
-    With another number of threads, or other features of the processor, it is no more to be trusted; with tolerances
-    that people gave it may have been right. A store that cannot be read keeps nobody from what is on record.
+    A store that cannot be read keeps nobody from what is on record.
     """
-    files = workspace.refuted_anywhere(spec)
-    refuted = (failure for file in files for each, failure in read_refuted(file) if each == schedule)
-    if (known := next(refuted, None)) is not None or not workspace.samples.exists():
-        return known
     key = schedule_hash(schedule)
-    try:
-        with Reader(workspace.samples) as reader:
-            wrong = reader.wrong_on(spec.content_hash, key)
-            alike = (failure for each, failure in wrong if each.cpu == machine.cpu and "tolerance" not in each.given)
-            return next(alike, None) or reader.costs(spec.content_hash, machine.key).get(key)
-    except InputError as error:
-        progress.note(f"{spec.name}: whether the outputs of this schedule were ever wrong is not known. {error}")
-        return None
+    if (failure := known_wrong(spec, machine, workspace, progress).get(key)) is not None:
+        return failure
+    with contextlib.suppress(InputError), Reader(workspace.samples) as reader:
+        return reader.costs(spec.content_hash, machine.key).get(key)
+    return None
 
 
 def choose(
@@ -117,6 +106,30 @@ def choose(
             raise InputError("the same schedule is asked for twice", where=name, todo=todo)
         found[name] = schedule
     return found
+
+
+def check_files(subjects: Sequence[Subject], asked: Sequence[str]) -> None:
+    """Raises an `InputError`, before anything is done, for a file that is no schedule of one of these."""
+    for subject in subjects:
+        for each in asked:
+            if Path(each).is_file():
+                read_for(Path(each), subject.spec)
+
+
+def unknown_schedules(
+    subject: Subject, asked: Sequence[str], workspace: Workspace, machine: MachineId
+) -> dict[str, Schedule]:
+    """The same for who verifies all that have a name anyway: what has none, as people asked for it, and files.
+
+    Raises:
+        InputError: as for `choose`.
+    """
+    known = known_schedules(subject, workspace, machine)
+    known |= {record.label: record.schedule for record in workspace.records(subject.spec, machine)}
+    ids = {each for each in asked if not Path(each).is_file()}
+    chosen = choose(subject, asked, workspace, machine, Silent())
+    named = {name for name, each in chosen.items() if name in known or (name in ids and each in known.values())}
+    return {name: each for name, each in chosen.items() if name not in named}
 
 
 def called(file: str | Path) -> str:
@@ -179,8 +192,8 @@ def _by_id(text: str, known: Mapping[str, Schedule], subject: Subject, workspace
     Raises:
         InputError: there are several.
     """
-    start = text.rpartition("-")[2]
-    if not _START.fullmatch(start) or Path(text).is_file():
+    start = start_of_id(text)
+    if not START.fullmatch(start) or Path(text).is_file():
         return None
     found = {key: each for each in known.values() if (key := schedule_hash(each)).startswith(start)}
     found |= _measured(start, subject, workspace)

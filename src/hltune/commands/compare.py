@@ -3,8 +3,11 @@
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from hltune.commands.on_record import drop_refuted
+from hltune.commands.choice import unknown_schedules
+from hltune.commands.on_record import drop_once_wrong, drop_refuted
+from hltune.commands.once_wrong import judged, known_wrong, refutation, working
 from hltune.commands.place import begin_session, open_place
 from hltune.commands.verification import verified_against
 from hltune.machine.bandwidth import bound_of
@@ -20,7 +23,6 @@ from hltune.search.autoschedulers import Adams2019Options
 from hltune.search.ladder import Step, baselines, beams, by_finder, climb
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
-from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
 from hltune.values.provenance import Named
 from hltune.values.unit import Unit
@@ -68,7 +70,7 @@ def compare(
     adams2019: Adams2019Options,
     *,
     search_timeout_s: float,
-    files: Sequence[tuple[str, Schedule]],
+    asked: Sequence[str],
     workspace: Workspace,
     measure: MeasureOptions,
     inputs: Inputs,
@@ -79,7 +81,7 @@ def compare(
 
     Args:
         adams2019: options of the beam search; with weights, it is done with the built-in ones as well.
-        files: schedules that the user gave, by name.
+        asked: names, ids and files of schedules to compare as well.
         cluster: the computers that search, on one of which all are measured; None for this one.
 
     Raises:
@@ -90,14 +92,16 @@ def compare(
         progress.note(f"{subject.spec.name}: {note}")
     machine_id = identify(subject.target, measure)
     adams2019 = with_default_weights(adams2019, workspace, subject.target, machine_id, progress)
-    key = on_given(machine_id, subject.spec, inputs, measure)
+    spec = subject.spec
+    key = on_given(machine_id, spec, inputs, measure)
     records = workspace.records(subject.spec, key)
     recorded = {TUNED if record.name == TUNED else record.label: record for record in records}
     candidates = subject.known_by_name()
     others = () if adams2019.weights is None else beams(adams2019, OTHER_WEIGHTS)
     rungs = baselines(adams2019, others)
     finders = {rung.finder for rung in rungs}
-    _check_names([*{*candidates, *finders, OTHER_WEIGHTS, TUNED, *recorded}, *(name for name, _ in files)])
+    others_asked_for = unknown_schedules(subject, asked, workspace, key)
+    _check_names([*{*candidates, *finders, OTHER_WEIGHTS, TUNED, *recorded}, *others_asked_for])
     with (
         open_place(
             subject.target,
@@ -113,7 +117,7 @@ def compare(
         progress.phase(f"searching schedules for {subject.spec.name}, at most {search_timeout_s:g} s")
         memory = Searches(workspace.searches(subject.spec))
         with place.pool() as pool:
-            spec, target = subject.spec, subject.target.name
+            target = subject.target.name
             steps = list(climb(pool, spec, target, rungs, budget_s=search_timeout_s, memory=memory))
         verification = verified_against(session, subject.spec, progress)
         found = by_finder(steps)
@@ -122,23 +126,30 @@ def compare(
         for label, record in recorded.items():
             if label == TUNED or record.schedule not in schedules:
                 candidates[label] = Candidate(schedule=record.schedule, provenance=record.provenance)
-        for name, schedule in files:
+        for name, schedule in others_asked_for.items():
             candidates[name] = Candidate(schedule=schedule, provenance=Named(name=name))
-        progress.phase(f"measuring {len(candidates)} schedules for {subject.spec.name}")
-        measured, bound = session.measure_with_bound({name: each.schedule for name, each in candidates.items()})
+        wrong = known_wrong(spec, key, workspace, progress)
+        able, failed = working(candidates, wrong)
+        progress.phase(f"measuring {len(able)} schedules for {spec.name}")
+        measured, bound = session.measure_with_bound({name: each.schedule for name, each in able.items()})
+        verdicts = [(able[name].schedule, each) for name, each in measured.items()]
+        measured = {name: judged(able[name].schedule, each, wrong) for name, each in measured.items()} | failed
         later: set[str] = set()
         while smaller := _smaller(found, measured):  # what the largest search found does not work
             candidates |= smaller
             later |= smaller.keys()
-            apart = session.measure({name: each.schedule for name, each in smaller.items()})
-            measured |= {name: _of_another_moment(each) for name, each in apart.items()}
+            able, failed = working(smaller, wrong)
+            apart = session.measure({name: each.schedule for name, each in able.items()}) if able else {}
+            verdicts += [(able[name].schedule, each) for name, each in apart.items()]
+            of_these = {name: judged(able[name].schedule, each, wrong) for name, each in apart.items()}
+            measured |= failed | {name: _of_another_moment(each) for name, each in of_these.items()}
         say_if_busy(session, subject.spec.name, progress)
     measured |= {name: each[0].outcome for name, each in found.items() if isinstance(each[0].outcome, Failure)}
     recorders = {label: record.name for label, record in recorded.items()}
     rows = [Row.of(name, recorders.get(name, name), candidates.get(name), each) for name, each in measured.items()]
     rows = fastest_first(without_twins(rows, {*recorded} - {TUNED}))
-    verdicts = [(row.schedule, row.measurement) for row in rows if row.schedule is not None]
-    refuted = drop_refuted(verdicts, subject.spec, key, measure, workspace, progress)
+    refuted = drop_refuted(verdicts, spec, key, measure, workspace, progress)
+    drop_once_wrong(partial(refutation, wrong), spec, key, workspace, progress)
     known = {(record.name, record.schedule) for record in records if not record.elsewhere}
     unproven = {record.name for record in records if record.name == TUNED and not record.has_won}
     for row in rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -23,6 +24,8 @@ from hltune.workspace.lines import read_lines
 from hltune.workspace.records import Workspace
 from hltune.workspace.tunings import TuningCommand
 
+START = re.compile("[0-9a-f]{6,64}")
+"""Of an id: with fewer digits, words might be taken for one."""
 _SHOWN = 10
 _WHERE_IDS_ARE = "`hltune samples best` and `samples failures` show ids"
 
@@ -62,7 +65,7 @@ class Wanted:
     """Which schedule the user means.
 
     Attributes:
-        start: of its id.
+        start: of its id, or a name that ends with one.
         pipeline: name or start of the id of its pipeline; None for the only one that has such a schedule.
         machine: start of the key of the machine that counts; None for the only one.
     """
@@ -82,7 +85,7 @@ def find(store: Path, wanted: Wanted, *, failed: bool = False) -> Example:
         InputError: there is none, there are several, its algorithm or directives are not known, or it is not clear
             which pipeline or machine counts.
     """
-    identifier = wanted.start
+    identifier = start_of_id(wanted.start)
     if not identifier:
         raise InputError("the start of a schedule's id is missing", found="no text at all", todo=_WHERE_IDS_ARE)
     what = f"{'failures' if failed else 'samples'} of this schedule"
@@ -110,6 +113,12 @@ def find(store: Path, wanted: Wanted, *, failed: bool = False) -> Example:
         outcome=last.outcome,
         measured_at_s=last.measured_at_s,
     )
+
+
+def start_of_id(text: str) -> str:
+    """What is behind the last dash, as in names such as ``tuned-986a3601``, if an id may begin so; else all of it."""
+    end = text.rpartition("-")[2]
+    return end if START.fullmatch(end) else text
 
 
 def _of_one_pipeline(found: Sequence[Found], names: Mapping[str, str], wanted: Wanted, what: str) -> list[Found]:

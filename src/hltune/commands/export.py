@@ -144,6 +144,7 @@ def export(
         target=target,
         directory=directory.absolute(),
         function_name=function_name or default_function_name(subject.spec),
+        timeout_s=measure.compile_timeout_s,
     )
     if cmake:
         _check_cmake(generator, forms, directives)

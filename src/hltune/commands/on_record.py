@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Progress
+from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement, repair_of
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, InputError
@@ -94,27 +95,38 @@ def drop_refuted(
     for schedule, failure in refuted.items():
         try:
             if measure.usual_tolerances:
-                names, so = workspace.drop(schedule, spec, machine), "is off the record"
+                everywhere = not failure.is_disputed
+                names = workspace.drop(schedule, spec, machine, other_conditions=everywhere)
+                so = "is off the record"
             else:
                 names, so = workspace.doubt(schedule, spec, machine), "stays on record for the usual tolerances only"
         except (InputError, OSError) as error:  # a disk that is full or read-only takes no comparison away
             progress.note(f"{spec.name}: that a schedule is wrong could not be noted. {error}")
             continue
-        if measure.usual_tolerances:
+        if measure.usual_tolerances and not failure.is_disputed:
             with contextlib.suppress(InputError):  # what is off the record is so, whether or not tuning hears of it
-                add_line(workspace.refuted(spec, machine), Refuted.of(schedule, failure))
+                add_line(workspace.refuted(spec, machine), Refuted.of(schedule, failure, machine.cpu))
         if names:
             known = " and ".join(sorted(names))
             progress.note(f"{spec.name}: {known} was verified before, is wrong now, and {so}. {failure}")
     return frozenset(refuted)
 
 
-def drop_once_wrong(run: Run, workspace: Workspace, progress: Progress) -> None:
-    """Drops the records of what the store knows to have been wrong under the same conditions, and says so."""
-    spec, history = run.tuner.subject.spec, run.tuner.history
-    for record in workspace.records(spec, run.machine):
-        failure = history.refuted(record.candidate)
-        if failure and (names := workspace.drop(record.schedule, spec, run.machine, other_conditions=False)):
+def drop_once_wrong(
+    refuted: Callable[[Candidate], Failure | None],
+    spec: PipelineSpec,
+    machine: MachineId,
+    workspace: Workspace,
+    progress: Progress,
+) -> None:
+    """Drops the records of what is known to have been wrong on such a processor, and says so.
+
+    Args:
+        refuted: how a schedule was wrong, if ever.
+    """
+    for record in workspace.records(spec, machine):
+        failure = refuted(record.candidate)
+        if failure and (names := workspace.drop(record.schedule, spec, machine, other_conditions=False)):
             progress.note(f"{spec.name}: {' and '.join(sorted(names))} is off the record. {failure}")
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from hltune.commands.place import Place, open_place
-from hltune.commands.samples import Chosen, lower_missing
+from hltune.commands.samples import ID_DIGITS, Chosen, lower_missing
 from hltune.commands.store import hold_store, lock_store
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, weights_hash
@@ -174,11 +174,16 @@ def plan_pretraining(
     target: str,
     workspace: Workspace,
     measure: MeasureOptions,
+    progress: Progress,
 ) -> Plan:
     """Says whether to pre-train or to tune; measures nothing and writes nothing."""
     info = resolve(target, measure.elsewhere)
     machine = identify(info, measure)
-    journal = read_journal(workspace.pretrained(machine) / _JOURNAL)
+    journal, path = None, workspace.pretrained(machine) / _JOURNAL
+    try:
+        journal = read_journal(path)
+    except InputError as error:
+        progress.note(f"how long a batch took is not known, {_GUESSED_S:g} s are guessed. {path}: {error.what}")
     seconds = journal.seconds / journal.batches if journal and journal.batches else _GUESSED_S
     with Reader(workspace.samples) as reader:
         return plan(
@@ -269,14 +274,15 @@ def _journal(path: Path, found: Journal | None, options: PretrainOptions, initia
     wanted = Journal(seed=options.search.seed, schedules=options.schedules, initial_hash=weights_hash(initial))
     if found is None:
         return wanted
-    for name, flag in (("seed", "--seed"), ("schedules", "--schedules"), ("initial_hash", "--weights")):
+    flags = ("seed", "--seed"), ("schedules", "--schedules"), ("initial_hash", "--weights with a file of SHA-256")
+    for name, flag in flags:
         if getattr(found, name) != getattr(wanted, name):
             raise InputError(
                 "pre-training began with other settings",
                 where=str(path),
                 expected=f"{flag}: {getattr(found, name)}",
                 found=str(getattr(wanted, name)),
-                todo="give the same as before, or start over with --fresh; all samples are kept",
+                todo="start over with --fresh, which keeps all samples, or give the same as before",
             )
     return found
 
@@ -299,11 +305,13 @@ def _measure_benchmarks(run: _Run, workspace: Workspace, progress: Progress) -> 
 
 
 def _lower_again(run: _Run, store: Store, progress: Progress, *, end_s: float) -> None:
-    """Programs whose features are of an earlier version teach the ranker as well, once they are lowered anew."""
+    """Programs without features, or with those of an earlier version, teach the ranker, once they are lowered."""
     names, machine = store.pipelines(), run.replay.machine
     for key in run.replay.unread():
         chosen = Chosen(name=names[key], hash=key, machine=machine)
-        lower_missing(store, chosen, run.batcher.trials.pool.workers, progress, end_s=end_s)
+        done = lower_missing(store, chosen, run.batcher.trials.pool.workers, progress, end_s=end_s)
+        if done.failed and not done.programs:
+            progress.note(f"{chosen.name} ({key[:ID_DIGITS]}) teaches nothing. {'; '.join(done.failed)}")
 
 
 def _use(folder: Path, checkpoint: Checkpoint, ranker: RankerCheckpoint | None) -> Path:

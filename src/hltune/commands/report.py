@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hltune.commands.explain import Explanation, explain
@@ -14,7 +14,7 @@ from hltune.runtime.progress import Progress, Remembered
 from hltune.runtime.worker import Worker
 from hltune.samples.reader import Reader
 from hltune.tuning.outlook import Outlook
-from hltune.values.errors import HltuneError
+from hltune.values.errors import HltuneError, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.provenance import Mutated, Provenance, Searched
 from hltune.values.reasons import Reason
@@ -88,25 +88,31 @@ def report(
         progress=progress,
         cluster=cluster,
     )
-    pictures = _pictures(explanation, measure, inputs, progress)
-    if not workspace.samples.exists():
-        return Reported(explanation=explanation, pictures=pictures, notes=tuple(heard.notes))
-    subject = explanation.subject
+    found = Reported(explanation=explanation, pictures=_pictures(explanation, measure, inputs, progress))
+    if workspace.samples.exists():
+        try:
+            found = _with_tuning(found, workspace, inputs, progress)
+        except InputError as error:  # what was measured a moment ago is worth a page of its own
+            progress.note(f"{explanation.subject.spec.name}: no curve, no failures. {error}")
+    return replace(found, notes=tuple(heard.notes))
+
+
+def _with_tuning(found: Reported, workspace: Workspace, inputs: Inputs, progress: Progress) -> Reported:
+    """With all that the store knows of how it was tuned; an `InputError` if that cannot be read."""
+    spec = found.explanation.subject.spec
     with Reader(workspace.samples) as reader:
-        machine = _tuned_on(reader, explanation, progress)
-        key = subject.spec.content_hash, machine.key
+        machine = _tuned_on(reader, found.explanation, progress)
+        key = spec.content_hash, machine.key
         rounds = reader.round_costs(*key)
-        return Reported(
-            explanation=explanation,
+        return replace(
+            found,
             outlook=Outlook.of(rounds) if rounds else None,
             history=reader.history(*key),
             failures=reader.failures(*key),
             origins=tuple(Counter(_origin(each.provenance) for each in reader.best(*key, _BEST)).most_common()),
-            tunings=tuple(read_lines(workspace.tunings(subject.spec, machine), TuningCommand)),
-            pictures=pictures,
+            tunings=tuple(read_lines(workspace.tunings(spec, machine), TuningCommand)),
             machine=machine,
             images=inputs.images if machine.given else (),
-            notes=tuple(heard.notes),
         )
 
 

@@ -6,7 +6,7 @@ An `InputError` says that it is not clear which pipeline or machine is meant.
 import contextlib
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +19,13 @@ from hltune.machine.options import MeasureOptions
 from hltune.runtime.files import check_writable
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import AnyWorker, Worker, usable_cores
+from hltune.samples.database import check_store
 from hltune.samples.exchange import Imported, export_samples, import_samples, sample_files
 from hltune.samples.reader import Reader
 from hltune.samples.results import Ranked
 from hltune.samples.statistics import Statistics
 from hltune.samples.writer import Deleted, Store
+from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError
 from hltune.values.machine_id import MachineId
 from hltune.values.reasons import Reason
@@ -70,7 +72,7 @@ def failures(store: Path, pipeline: str, machine: str | None) -> tuple[Chosen, t
 
 def delete(store: Path, pipeline: str, machine: str | None, progress: Progress) -> tuple[Chosen, Deleted]:
     """Deletes the samples of a pipeline, on one machine or on all."""
-    Reader(store).close()  # nothing is made where there is nothing to delete
+    check_store(store)  # nothing is made where there is nothing to delete
     with Store(store, progress=progress, wait_s=WAIT_S) as writer:
         if machine is not None:
             chosen, where = _choose(writer, pipeline, machine)
@@ -104,7 +106,7 @@ def featurize(store: Path, pipeline: str | None, machine: str | None, progress: 
     Raises:
         HltuneError: none could be lowered.
     """
-    Reader(store).close()  # nothing is made where there is nothing to lower
+    check_store(store)  # nothing is made where there is nothing to lower
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(Store(store, progress=progress, wait_s=WAIT_S))
         workers = [stack.enter_context(Worker(preload=("halide",))) for _ in range(usable_cores())]
@@ -136,18 +138,19 @@ def lower_missing(
 ) -> Featurized:
     """Lowers what was measured of one pipeline on one machine and has no features of this version, and keeps these.
 
-    Begins nothing after `end_s` of the monotonic clock.
+    Begins nothing after `end_s` of the monotonic clock. What cannot be read, or has a target that Halide does not know,
+    has failed, and keeps nobody from lowering the others.
     """
     machine = chosen.machine
     assert machine is not None
-    spec = writer.spec(chosen.hash)
     failed: Counter[str] = Counter()
     known = set(decoded(writer.programs(chosen.hash, machine.key, VERSION)))
-    if spec is not None:
-        measured = writer.schedules(chosen.hash, machine.key)
-        missing = {key: each for key, each in measured.items() if key not in known}
-        target = workers[0].run(target_job(machine.target))
-        lowering = Lowering(spec=spec, target=target, cores=machine.threads)
+    try:
+        lowering, missing = _missing(writer, chosen.hash, machine, workers[0], known)
+    except InputError as error:
+        left = writer.costs(chosen.hash, machine.key).keys() - known
+        return Featurized(chosen=chosen, programs=len(known), failed={f"{error.what}: {error.found}": len(left)})
+    if lowering is not None:
         for number, (key, outcome) in enumerate(features_of_each(lowering, missing, workers, end_s=end_s)):
             progress.phase(f"{chosen.name}: lowering {number + 1} of {len(missing)}")
             if isinstance(outcome, Failure):
@@ -156,6 +159,18 @@ def lower_missing(
                 writer.add_programs(chosen.hash, machine, VERSION, {key: outcome})
                 known.add(key)
     return Featurized(chosen=chosen, programs=len(known), failed=dict(failed))
+
+
+def _missing(
+    reader: Reader, pipeline_hash: str, machine: MachineId, worker: AnyWorker, known: Set[str]
+) -> tuple[Lowering | None, dict[str, Schedule]]:
+    """What is to be lowered, by hash, and how; None for what was imported, without its algorithm."""
+    if (spec := reader.spec(pipeline_hash)) is None:
+        return None, {}
+    measured = reader.schedules(pipeline_hash, machine.key)
+    target = worker.run(target_job(machine.target))
+    missing = {key: each for key, each in measured.items() if key not in known}
+    return Lowering(spec=spec, target=target, cores=machine.threads), missing
 
 
 def import_files(
@@ -241,7 +256,7 @@ def chosen_machine(machines: Sequence[MachineId], text: str | None, *, what: str
     raise InputError(
         "which machine is not clear" if found else f"there are no {what} on this machine",
         where=where,
-        expected="--machine with one of " + ", ".join(lines),
+        expected="--machine with one of " + ", ".join(lines) if lines else None,
         found="nothing" if text is None else repr(text),
         todo="give the start of one of these keys" if machines else "tune it here first",
     )

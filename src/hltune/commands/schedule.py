@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from hltune.commands.attempt import Attempt, Tried
 from hltune.commands.export import check_texts, export_texts
 from hltune.commands.on_record import drop_refuted
+from hltune.commands.once_wrong import known_wrong, refutation
 from hltune.commands.place import begin_session, open_place
 from hltune.commands.verification import verified_against
 from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import identify
+from hltune.machine.open import caches_of, identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.quiet import say_if_busy
 from hltune.machine.verify import Verification
@@ -30,12 +31,13 @@ from hltune.values.about import About
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement, Prediction
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, HltuneError
+from hltune.values.errors import Failure, HltuneError, InputError
+from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.reasons import limits_to_raise
 from hltune.values.unit import Unit
 from hltune.workspace.default_weights import default_ranker, with_default_weights
-from hltune.workspace.record import Record
+from hltune.workspace.record import TUNED, Record
 from hltune.workspace.records import Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import Subject, SubjectOptions, load_subject
@@ -115,7 +117,8 @@ def schedule(
     Raises:
         InputError: what was given cannot be used, or a directory cannot be written to.
         HltuneError: no search found a schedule that works.
-        KeyboardInterrupt: somebody interrupted; what was measured until then, or until an error, is kept and written.
+        KeyboardInterrupt: somebody interrupted; what was measured until then, or until an error, is kept and written,
+            unless a better one is on record.
     """
     for folder in {workspace.root, directory or workspace.root}:
         check_writable(folder)
@@ -180,13 +183,17 @@ def schedule(
             session = stack.enter_context(begin_session(machine, subject, inputs, workspace.cache))
             stack.enter_context(session.beside(pool.workers))
         memory = Searches(workspace.searches(subject.spec))
-        attempt = Attempt(subject, pool, session, memory, search_timeout_s, progress)
+        wrong = known_wrong(subject.spec, identity, workspace, progress)
+        attempt = Attempt(subject, pool, session, memory, search_timeout_s, progress, wrong=wrong)
         if ranker is not None and isinstance(search, Adams2019Options):
-            attempt.ranked = _ranked(attempt, ranker, search, measure.threads)
+            attempt.ranked = _ranked(attempt, ranker, search, measure)
         try:
             found = _winner(attempt, search, quick)
         except (KeyboardInterrupt, HltuneError):
-            if (best := attempt.best()) is not None and best.cost is not None:
+            best, better = attempt.best(), _better_known(workspace, subject.spec, identity, attempt)
+            if better is not None:
+                progress.note(f"ended early: {better}, so nothing is replaced")
+            elif best is not None and (best.cost is not None or session is None):
                 with contextlib.suppress(HltuneError):  # a full disk, which may be what has ended it
                     files = ", ".join(map(str, keep(best, attempt.tried).files))
                     progress.note(f"ended early: the best schedule so far, {best.step.rung.title}, is kept in {files}")
@@ -203,14 +210,42 @@ def schedule(
             text = json.dumps(found.schedule and schedule_codec.to_json(found.schedule))
             progress.note(f"the schedule of {found.step.rung.label} was found, but could not be kept: {text}")
             raise
+    if (better := _better_known(workspace, subject.spec, identity, attempt)) is not None:
+        progress.note(f"{better}; `hltune export` of the same pipeline with -o DIRECTORY writes that one")
     return replace(kept, verification=verification)
 
 
-def _ranked(attempt: Attempt, ranker: Pretrained, search: Adams2019Options, cores: int) -> Ranked:
+def _better_known(workspace: Workspace, spec: PipelineSpec, machine: MachineId, attempt: Attempt) -> str | None:
+    """Says what is best on record, if tuning left it after a comparison, or it costs less than all that was found."""
+    found = attempt.best()
+    if found is None or not isinstance(found.step.outcome, Candidate):
+        return None
+    cost, schedule = found.cost, found.step.outcome.schedule
+    if cost is not None:
+        schedule = found.step.outcome.as_measured(cost).schedule
+    with contextlib.suppress(InputError):
+        best = workspace.best(spec, machine)
+        if best.schedule == schedule or refutation(attempt.wrong, best.candidate) is not None:
+            return None
+        if best.name == TUNED and best.has_won:
+            return f"{best.label} is on record and has won a comparison"
+        if best.cost is not None and (cost is None or best.cost < cost.value):
+            return f"{best.label} is on record and {'was measured' if cost is None else 'costs less'}"
+    return None
+
+
+def _ranked(attempt: Attempt, ranker: Pretrained, search: Adams2019Options, measure: MeasureOptions) -> Ranked:
     from hltune.commands.ranked import Ranked  # LightGBM, which is not needed without a ranker
 
-    workers, budget_s = attempt.pool.workers, attempt.budget_s
-    return Ranked(attempt.subject, ranker, workers, cores=cores, seed=search.seed, budget_s=budget_s)
+    return Ranked(
+        attempt.subject,
+        ranker,
+        attempt.pool.workers,
+        cores=measure.threads,
+        seed=search.seed,
+        budget_s=attempt.budget_s,
+        caches=caches_of(attempt.subject.target, measure),
+    )
 
 
 def _winner(attempt: Attempt, search: SearchOptions, quick: Mullapudi2016Options) -> Tried:

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from hltune.runtime.progress import Progress
+from hltune.samples.database import check_store
 from hltune.samples.lock import WriterLock, lock_of
 from hltune.samples.writer import Store
 
@@ -17,10 +18,12 @@ def lock_store(path: Path, progress: Progress) -> Generator[WriterLock]:
     """Keeps all others from writing to a store, for who opens it only later; leaves nothing if there is none then.
 
     Raises:
-        InputError: another run writes to it, which is timing.
+        InputError: another run writes to it, which is timing; or it is damaged, or of a newer version.
     """
     with contextlib.closing(WriterLock(lock_of(path), wait_s=WAIT_S, progress=progress)) as lock:
         try:
+            if path.exists():
+                check_store(path)  # nothing is computed beside a store that cannot be read
             yield lock
         finally:
             if not path.exists():

@@ -17,6 +17,7 @@ import numpy as np
 from hltune import __version__
 from hltune.commands.export import export_texts
 from hltune.commands.on_record import drop_once_wrong, drop_refuted, keep_searched, put_on_record
+from hltune.commands.once_wrong import once_wrong
 from hltune.commands.place import begin_session
 from hltune.commands.verification import verified_against
 from hltune.cost_model.adams2019.lineage import Lineage
@@ -179,7 +180,8 @@ class Call:
         now_s = time.monotonic()
         left_s = max(self.begun_s + _KNOWN_SHARE * self.total_s - now_s, _LEAST_KNOWN_SHARE * (self.end_s - now_s))
         known = run.tuner.begin(self.progress, end_s=now_s + left_s / waiting)
-        drop_once_wrong(run, self.workspace, self.progress)
+        tuner = run.tuner
+        drop_once_wrong(tuner.history.refuted, tuner.subject.spec, run.machine, self.workspace, self.progress)
         run.measured = len(known)
         run.failures += [each for each in known if isinstance(each, Failure)]
         run.repaired = count_repaired(known)
@@ -209,8 +211,15 @@ class Call:
         self._note(settled)
         limits = {"--compile-timeout": self.measure.compile_timeout_s, "--run-timeout": self.measure.run_timeout_s}
         keeps = kept(subject, options.keep, options.only)
-        history = History(spec, machine, store, limits=limits, allowed=None if keeps is None else keeps.allows)
-        for schedule, failure in read_refuted(self.workspace.refuted(spec, machine)):
+        history = History(
+            spec,
+            machine,
+            store,
+            limits=limits,
+            allowed=None if keeps is None else keeps.allows,
+            wrong=once_wrong(spec, machine, self.workspace, store),
+        )
+        for schedule, failure in read_refuted(self.workspace.refuted(spec, machine), machine.cpu):
             history.refute(Candidate(schedule=schedule, provenance=Named(name="refuted")), failure)
         # Another run does not repeat what this one leaves to chance.
         rng = np.random.default_rng([options.search.seed, len(history)])

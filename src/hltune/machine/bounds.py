@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from itertools import chain, repeat, zip_longest
 from typing import Any
 
-from hltune.machine.inputs import Inputs
+from hltune.machine.inputs import Inputs, input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.machine.task import Task, checked, compile_code
 from hltune.runtime.worker import Process
 from hltune.values.about import OutputSizes
+from hltune.values.errors import InputError
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
 _REMAINDERS = (0, 1, 5, 31)
@@ -43,6 +44,21 @@ class CoverJob:
         function = _compiled(process, self.task, self.options)
         process.enter("bounds query", timeout_s=self.options.run_timeout_s)
         return grown(spec, regions_read(function, spec, self.task.inputs))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HasInputsJob:
+    """Finds out whether inputs can be as large as a task wants them: files and fixed strides are as they are."""
+
+    task: Task
+
+    def run(self, process: Process) -> bool:
+        """Runs in a worker, which keeps the inputs."""
+        try:
+            input_arrays(process, self.task.spec, self.task.inputs)
+        except InputError:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

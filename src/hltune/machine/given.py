@@ -32,6 +32,12 @@ def given_text(spec: PipelineSpec, inputs: Inputs, options: MeasureOptions) -> s
     return ", ".join(_given(spec, inputs, options))
 
 
+def has_tolerances(given: str) -> bool:
+    """People gave tolerances of their own, and not only scalars that are called so."""
+    flags = f"{_TOLERANCE}=", f"{_INTEGER_TOLERANCE}="
+    return any(each.startswith(flags) for each in given.split(", "))
+
+
 def as_given(given: str, spec: PipelineSpec, inputs: Inputs, options: MeasureOptions) -> tuple[Inputs, MeasureOptions]:
     """Inputs and options with what was given earlier, as far as `given_text` has it in full, and is not given now."""
     pairs = (each.rpartition("=") for each in given.split(", "))

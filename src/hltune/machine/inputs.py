@@ -274,7 +274,10 @@ def _generator(argument: BufferArgument, seed: int) -> np.random.Generator:
 
 
 def _empty(argument: BufferArgument) -> Array:
-    return stored(layout_of(argument, argument.dtype), name=argument.name, alignment=argument.alignment).array
+    """Memory to fill; what lies between rows and around them is the same in each process, if anyone should read it."""
+    memory = stored(layout_of(argument, argument.dtype), name=argument.name, alignment=argument.alignment)
+    memory.poison()
+    return memory.array
 
 
 def size_text(shape: tuple[int, ...]) -> str:

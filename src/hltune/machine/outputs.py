@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from hltune.machine.doubts import disputed
 from hltune.machine.options import MeasureOptions
 from hltune.machine.runs import Ran
 from hltune.machine.tolerance import Tolerance, exact, limited, measured
@@ -82,5 +83,6 @@ class Outputs:
             variants = [each.outputs[number] for each in others]
             return limited(name, expected, most, text=text, reason=reason, variants=variants)
         if not self._rounded[number]:
-            return exact(name, expected)
+            same = all(np.array_equal(each.outputs[number], expected) for each in others)
+            return replace(exact(name, expected), advice="" if same else disputed(self.spec))
         return measured(name, expected, [(each.variant.name, each.outputs[number]) for each in others])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from hltune.machine.bounds import CoverJob, growth, growth_notes, shrunk
+from hltune.machine.bounds import CoverJob, HasInputsJob, growth, growth_notes, shrunk
 from hltune.machine.inputs import ImageTooSmall, Inputs, smooth
 from hltune.machine.options import MeasureOptions
 from hltune.machine.reference_job import AT_ROOT, AUTHORS, INLINED, ReferenceJob, Undecided
@@ -21,7 +21,7 @@ from hltune.runtime.worker import AnyWorker, Running, Worker
 from hltune.schedule.repair import is_about_sizes, is_outside
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure, HltuneError, InputError, JobFailed, NothingRuns
-from hltune.values.pipeline import PipelineSpec
+from hltune.values.pipeline import Number, PipelineSpec
 
 MoreSchedules = Callable[[], Mapping[str, Schedule]]
 """Finds further schedules by name, where too few of those that are at hand can be run."""
@@ -50,6 +50,8 @@ _SMOOTH, _SIGNED = "smooth inputs", "signed smooth inputs"
 """Names of folders."""
 _BOUND = re.compile(r"Bounds given for (\S+) in (\S+)")
 """Halide of a `Func::bound` that a schedule does not keep."""
+_STRIDE = re.compile(r"Constraint violated: \S+\.stride\.\d+ \(-?\d+\) == (.+) \(-?\d+\)")
+"""Halide of a stride that is not as an expression of scalars says."""
 _MOST_GROWTHS = 4
 """How often inputs grow to what is read: a pipeline may read further the larger its inputs are, without end."""
 
@@ -178,8 +180,8 @@ class ReferenceSession:
             self._believe_smooth(self._on_noise, outcome)
         elif isinstance(outcome, Verification):
             own, self._own = self._own, False
-            # Its author runs it on images that are large enough for it.
-            if not own or not self._cover(Schedule(base=self._given.manual_hash)):
+            # Its author runs it on images that are large enough for it. Where there are none, it alone fails.
+            if not own or not self._cover(Schedule(base=self._given.manual_hash), others_run=True):
                 notes = growth_notes(self._given, self._task.spec)
                 self._believe(replace(outcome, notes=(*notes, *outcome.notes)))
         elif not self._covered(outcome):
@@ -217,7 +219,7 @@ class ReferenceSession:
     def _ask_for_more(self, outcome: Undecided) -> None:
         """Begins again with further schedules; raises an `HltuneError` if there are none."""
         if self._job.last:
-            raise _nothing_runs(self._task.spec.name, outcome)
+            raise _nothing_runs(self._task.spec.name, outcome, self._task.inputs.scalars)
         assert self._more is not None
         known = dict(self._job.schedules)
         more = {name: each for name, each in self._more().items() if each not in known.values()}
@@ -225,20 +227,27 @@ class ReferenceSession:
         self._running = self._running.worker.start(self._job)
 
     def _covered(self, outcome: Undecided) -> bool:
-        """Lets inputs grow that are too small for all schedules; False if that is not the reason."""
+        """Lets inputs grow that are too small for some schedules; False if that is not the reason."""
         schedules = dict(self._job.schedules)
         outside = [name for name, failure in outcome.failures if is_outside(failure.message)]
-        return any(self._cover(schedules[name]) for name in outside[:1])
+        others_run = len(outcome.failures) < len(schedules)
+        return any(self._cover(schedules[name], others_run=others_run) for name in outside[:1])
 
-    def _cover(self, schedule: Schedule) -> bool:
-        """Lets the inputs grow to what a schedule reads, and begins again; False if they are large enough."""
+    def _cover(self, schedule: Schedule, *, others_run: bool) -> bool:
+        """Lets the inputs grow to what a schedule reads, and begins again; False if they are large enough.
+
+        Args:
+            others_run: on inputs as they are; these stay so if they cannot grow.
+        """
         worker, before = self._running.worker, self._task.spec
         task = replace(self._job.task, schedule=schedule)
         try:
             after = worker.run(CoverJob(task=task, options=self._job.options))
+            if after == before or self._grown == _MOST_GROWTHS:
+                return False
+            if others_run and not worker.run(HasInputsJob(task=replace(task, spec=after))):
+                return False
         except JobFailed:
-            return False
-        if after == before or self._grown == _MOST_GROWTHS:
             return False
         self._grown += 1
         Folders(self._directory).remove([name for name, _ in self._job.schedules])
@@ -278,6 +287,9 @@ def _doubt(outcome: Verification | Undecided, *, single: bool) -> str | None:
     if outcome.confirmed_by is None and not single:
         return next(iter(outcome.notes), "nothing else computes the same")
     chaotic = next((each for each in outcome.outputs if each.chaotic), None)
+    disputed = next((each for each in outcome.outputs if each.disputed), None)
+    if chaotic is None and disputed is not None:
+        return f"output {disputed.output}: {disputed.advice}"
     return chaotic and f"output {chaotic.output} is chaotic on them: {chaotic.reason}"
 
 
@@ -294,7 +306,7 @@ def _outgrown(error: ImageTooSmall, before: PipelineSpec, after: PipelineSpec) -
     )
 
 
-def _nothing_runs(name: str, outcome: Undecided) -> HltuneError:
+def _nothing_runs(name: str, outcome: Undecided, scalars: Sequence[tuple[str, Number]] = ()) -> HltuneError:
     failures = [failure for _, failure in outcome.failures]
     found = "; ".join(f"{schedule}: {failure}" for schedule, failure in outcome.failures)
     # Several threads that fail at once may crash, but what one says is the reason for all.
@@ -304,7 +316,7 @@ def _nothing_runs(name: str, outcome: Undecided) -> HltuneError:
             "the pipeline cannot run on these inputs, whatever its schedule",
             where=name,
             found=said[0],
-            todo=_advice_on_inputs(said[0]),
+            todo=_advice_on_inputs(said[0], scalars),
         )
     if all(each.stage == "run" and each.kind == "crash" for each in failures):
         return InputError(
@@ -324,7 +336,12 @@ def _nothing_runs(name: str, outcome: Undecided) -> HltuneError:
     )
 
 
-def _advice_on_inputs(said: str) -> str:
+def _advice_on_inputs(said: str, scalars: Sequence[tuple[str, Number]]) -> str:
+    if (stride := _STRIDE.search(said)) is not None:
+        names = re.findall(r"\w+", stride[1])
+        flags = [f"-p {name}={value}" for name, value in scalars if name in names]
+        if flags:
+            return f"images lie in memory as scalars are estimated: give {' '.join(flags)} in place of -i"
     if (bound := _BOUND.search(said)) is not None:
         return (
             f"the bound of {bound[1]} in {bound[2]} is part of the algorithm, and every schedule has to keep it: one "

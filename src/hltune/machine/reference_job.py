@@ -17,9 +17,11 @@ from hltune.machine.inputs import input_arrays
 from hltune.machine.options import MeasureOptions
 from hltune.machine.outputs import Outputs
 from hltune.machine.remembered import Known, Remembered, digest
+from hltune.machine.repeats import depends_on_before
 from hltune.machine.runs import Folders, Ran
 from hltune.machine.sensitivity import Variant, fast_variant, in_another_order, moved_inputs, other_floats
 from hltune.machine.task import Code, NumPyReference, Task, compile_code, with_buffers
+from hltune.machine.tolerance import Tolerance
 from hltune.machine.verify import COMPILE_RATIO, Verification, differences, limited_by, usual, write_tolerances
 from hltune.pipeline.operations import forecast, has_undefined
 from hltune.runtime.worker import Process
@@ -30,8 +32,6 @@ from hltune.values.errors import Failure, HltuneError, InputError, Refused
 INLINED, AT_ROOT = "everything inlined", "every Func at root"
 AUTHORS = "the author's schedule"
 
-_HOPELESS = 50.0
-"""Everything inlined is not waited for if it computes so many times as much as with every Func at root."""
 _VARIANT_COMPILE_RATIO = 3.0
 """What `COMPILE_RATIO` is to references: all variants take their time, and one hardly ever tells what no other does."""
 _COMPARED_PER_S = 1e6
@@ -104,16 +104,16 @@ class ReferenceJob:
         ]
         self._check_repeats(process, min([reference, *others], key=lambda each: each.run_s))
         whole = confirmed_by is not None
-        if any(self._outputs.measured):
-            more, all_known = self._variants(process, min([reference, *others], key=lambda each: each.run_s))
-            others, whole = others + more, whole and all_known
+        more, all_known = self._variants(process, min([reference, *others], key=lambda each: each.run_s))
+        others, whole = others + more, whole and (all_known or not any(self._outputs.measured))
         names = [each.variant.name for each in (*runs, *others)]
         process.enter("tolerance", timeout_s=self._comparing_s(reference, len(others)), one_thread=True)
+        outputs = tuple(self._outputs.tolerances(reference, others))
         verification = Verification(
             reference=reference.variant.name,
             confirmed_by=confirmed_by,
-            outputs=tuple(self._outputs.tolerances(reference, others)),
-            notes=tuple(self._doubts(reference, runs, confirmed_by)),
+            outputs=outputs,
+            notes=tuple(self._doubts(reference, runs, confirmed_by, outputs)),
             compile_s=reference.compile_s,
             run_s=min(each.run_s for each in (reference, *runs)),
         )
@@ -130,12 +130,14 @@ class ReferenceJob:
         elements = sum(output.size for output in reference.outputs) * (1 + others)
         return max(self.options.verify_timeout_s, elements / _COMPARED_PER_S)
 
-    def _doubts(self, reference: Ran, runs: Sequence[Ran], confirmed_by: str | None) -> Iterator[str]:
+    def _doubts(
+        self, reference: Ran, runs: Sequence[Ran], confirmed_by: str | None, tolerances: Sequence[Tolerance]
+    ) -> Iterator[str]:
         if confirmed_by is None and not self.single:
             differ = [each.variant.name for each in runs if each is not reference]
             yield unconfirmed(self.task.spec, reference.variant.name, differ)
-        for name, output in zip(self._outputs.names, reference.outputs, strict=True):
-            yield from little_shown(self.task.spec, name, output)
+        for tolerance, output in zip(tolerances, reference.outputs, strict=True):
+            yield from little_shown(self.task.spec, tolerance, output)
 
     def _write(self, reference: Ran, verification: Verification) -> None:
         self._folders.believe(reference)
@@ -208,7 +210,7 @@ class ReferenceJob:
             yield inlined
         yield AT_ROOT, schedules.pop(AT_ROOT)
         yield from schedules.items()
-        if not work.inlined_first and (self.last or work.inlined < _HOPELESS * work.at_root):
+        if not work.inlined_first and (self.last or not work.inlined_hopeless):
             yield inlined
 
     def _run(
@@ -302,7 +304,7 @@ class ReferenceJob:
         """All variants, the quickest first.
 
         Where running takes longer than compiling, the fast one comes first, and if it agrees, the others are variants
-        of it. Where floats are strict, nothing else can differ.
+        of it. Where floats are strict, or none take part, nothing else can differ.
 
         Args:
             found: what has become of those before, whenever the next one is asked for.
@@ -313,7 +315,7 @@ class ReferenceJob:
             yield fast
         agreeing = [each for each in found if self._outputs.agree(base.outputs, each.outputs)]
         schedule = min([base, *agreeing], key=lambda each: each.run_s).variant.schedule
-        if not self.strict:
+        if not self.strict and any(self._outputs.measured):
             yield from other_floats(self.task.spec, schedule, self.task.target)
             if (turned := in_another_order(self.task.spec, self.task.target)) is not None:
                 yield turned
@@ -336,22 +338,17 @@ class ReferenceJob:
         return "NumPy"
 
     def _check_repeats(self, process: Process, ran: Ran) -> None:
-        """Raises an `InputError` if calls compute another output each time: they are timed one upon the other."""
+        """Raises an `InputError` if outputs depend on what they contained before: calls are timed upon each other."""
         spec = self.task.spec
         if not has_undefined(spec):
             return
         task = replace(self.task, schedule=ran.variant.schedule)
         code = self._compile(process, task, self.options)
         compiled = with_buffers(process, task, code, input_arrays(process, spec, task.inputs))
-        process.enter("run", timeout_s=2 * self.options.run_timeout_s)
-        for output in compiled.outputs:
-            output[...] = 1  # neither poison nor zeros, which sums and products may leave as they are
-        process.on_main_thread(compiled.call)
-        first = tuple(output.copy() for output in compiled.outputs)
-        process.on_main_thread(compiled.call)
-        if not self._outputs.agree(first, compiled.outputs):
+        process.enter("run", timeout_s=3 * self.options.run_timeout_s + self.options.verify_timeout_s)
+        if depends_on_before(process, compiled, self._outputs.agree):
             raise InputError(
-                "the pipeline changes what its output contained before, and so computes something else with each call",
+                "the pipeline changes what its output contained before, so each call may compute something else",
                 where=spec.name,
                 expected="outputs that follow from the inputs",
                 found="an update of hl.undef",

@@ -26,7 +26,7 @@ from hltune.values.directives import Schedule
 from hltune.values.documents import Format
 from hltune.values.errors import InputError
 
-_FORMAT = Format(name="hltune-expected", version=4, what="cannot use what is known of outputs", todo="delete the file")
+_FORMAT = Format(name="hltune-expected", version=5, what="cannot use what is known of outputs", todo="delete the file")
 """A new version for every change of how outputs are compared."""
 
 _VERSIONS = (__version__, np.__version__)

@@ -38,6 +38,13 @@ _WILD_SHARE, _WILD_SLICE_SHARE = 0.02, 0.5
 _WILD_FLOAT, _WILD_INTEGER = 0.1, 1 / 16
 """What is wild: relative to the value, and to the range of the output's values; of a small output, with 0 in it."""
 
+_LEAST_SPREAD = 100.0
+"""Where values lie this close to each other, in units of what they may always differ by, they may differ by less."""
+_LOWER_LEVELS, _LOWER_SIZE = 3, 256
+"""By so many levels, of outputs of so many elements: the spread of a few says nothing."""
+_OF_SEEN, _OF_STEPS = 4.0, 8.0
+"""They may always differ by so many times what was seen, and by so many of the steps of their type."""
+
 _FEW_LABELS = 3.0
 """Integers from 0 to no more than this are no amounts that are rounded, but say which of a few things is there."""
 _MOST_STEPS = 4
@@ -55,7 +62,7 @@ class Tolerance:
         text: what that means, for people.
         reason: why.
         chaotic: the reference itself differs more than anything could allow.
-        advice: how to allow more, where that may be right.
+        advice: what people can do where what is called wrong may be right.
         near_zero: what is added to a float before a difference is related to it, so that small floats may differ by
             what is lost where large ones cancel out.
         origin: the output's coordinates of its first element, Halide's first dimension first; empty if these are 0.
@@ -70,6 +77,16 @@ class Tolerance:
     advice: str = ""
     near_zero: float = 0.0
     origin: tuple[int, ...] = ()
+
+    @property
+    def disputed(self) -> bool:
+        """Right schedules compute other values, of which none may differ: what is expected are integers alone."""
+        return self.reason == EXACT and bool(self.advice)
+
+    def of_all(self, size: int) -> float:
+        """What each of so many elements may be off by."""
+        rows = zip(self.levels, self.allowed, strict=True)
+        return next((level for level, (count, *_) in rows if count < max(1, size)), math.inf)
 
     def broken(self, found: Array, expected: Array) -> float | None:
         """The least level above which too many elements are; None if the output is right."""
@@ -105,26 +122,27 @@ def limited(
 
 def measured(output: str, expected: Array, variants: Sequence[tuple[str, Array]]) -> Tolerance:
     """What the same output, computed in other ways, says that schedules may do."""
-    levels = _levels(expected)
     near_zero = _near_zero(expected, [found for _, found in variants])
+    levels = _lowered(_levels(expected), expected, [found for _, found in variants], near_zero)
     each = {name: _seen(found, expected, near_zero, levels) for name, found in variants}
     nothing = np.zeros((len(levels), 1 + expected.ndim), np.int64)
     seen = np.maximum.reduce([nothing, *(one.counts for one in each.values())])
     sizes = _sizes(expected)
     allowed, chaotic = _allowed(seen, levels, sizes, expected)
+    text = _text(allowed, levels, expected)
     return Tolerance(
         output=output,
         levels=levels,
         allowed=tuple(tuple(map(int, row)) for row in allowed),
-        text=_text(allowed, levels, expected),
+        text=text,
         reason=_reason(each, expected),
         chaotic=chaotic,
-        advice=_advice(expected),
+        advice=f"allowed is: {text}; to allow more, {_more(expected)}",
         near_zero=near_zero,
     )
 
 
-def _advice(expected: Array) -> str:
+def _more(expected: Array) -> str:
     flag = "--tolerance" if expected.dtype.kind == "f" else "--integer-tolerance"
     return f"give {flag}, or schedule for a --target with strict_float"
 
@@ -213,6 +231,30 @@ def _levels(expected: Array) -> tuple[float, ...]:
     while found[-1] < _LARGEST_FLOAT_LEVEL:
         found.append(found[-1] * _FLOAT_STEP)
     return tuple(found)
+
+
+def _lowered(
+    levels: tuple[float, ...], expected: Array, variants: Sequence[Array], near_zero: float
+) -> tuple[float, ...]:
+    """With further levels below, where floats are so much alike that all that varies would be allowed to be wrong."""
+    if expected.dtype.kind != "f" or expected.size < _LOWER_SIZE or not variants:
+        return levels
+    least, most = value_range(expected)
+    if least == most:
+        return levels
+    wanted = (most - least) / max(abs(least), abs(most)) / _LEAST_SPREAD
+    if wanted * _FLOAT_STEP > levels[1]:
+        return levels
+    seen = max((_seen(found, expected, near_zero, levels).largest for found in variants), default=0.0)
+    lower = (levels[0] / _FLOAT_STEP**step for step in range(_LOWER_LEVELS, 0, -1))
+    least_allowed = max(wanted, _OF_SEEN * seen, _OF_STEPS * float(np.finfo(expected.dtype).eps))
+    return (*(level for level in lower if level * _FLOAT_STEP >= least_allowed), *levels)
+
+
+def value_range(output: Array) -> tuple[float, float]:
+    """The least and the largest number among the values; both the same if there are none."""
+    values = output[np.isfinite(output)] if output.dtype.kind == "f" else output
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
 
 
 def _bits(expected: Array) -> int:

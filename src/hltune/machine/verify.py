@@ -121,9 +121,7 @@ def difference(found: Array, expected: Array, tolerance: Tolerance) -> str | Non
         f"wrong output {tolerance.output}: {count} of {found.size} values {what}{limit}, the first at ({place}): "
         f"expected {expected[position]}, found {found[position]}"
     )
-    if tolerance.advice:
-        text += f"; allowed is: {tolerance.text}; to allow more, {tolerance.advice}"
-    return text
+    return f"{text}; {tolerance.advice}" if tolerance.advice else text
 
 
 def usual(output: str, expected: Array, tolerance: float | None = None) -> Tolerance:

@@ -75,6 +75,8 @@ Expression = tuple[int, Table]
 
 _Element = tuple[str, int]
 """A Func's name, and the number of an element of its Tuple."""
+_HOPELESS = 50.0
+"""Everything inlined is not waited for if it computes so many times as much as with every Func at root."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,11 @@ class Forecast:
     def inlined_first(self) -> bool:
         """What is inlined takes little longer than what is at root, and needs no memory between stages."""
         return self.inlined <= 2 * self.at_root
+
+    @property
+    def inlined_hopeless(self) -> bool:
+        """What is inlined computes so much that nobody waits for it."""
+        return self.inlined >= _HOPELESS * self.at_root > 0
 
 
 def rounded_outputs(spec: PipelineSpec) -> tuple[bool, ...]:

@@ -42,9 +42,10 @@ class Replay:
         return [key for key in hashes if not is_held_out(key)], [key for key in hashes if is_held_out(key)]
 
     def unread(self) -> list[str]:
-        """Hashes of programs of which an earlier version has read features that this one has not."""
+        """Hashes of programs of which this version has no features, or not all that an earlier one has."""
         outdated = self.reader.outdated_programs(self.machine.key, VERSION)
-        return [key for hashes in self.programs() for key in hashes if key in outdated]
+        lowered = self.reader.lowered(self.machine.key, VERSION)
+        return [key for hashes in self.programs() for key in hashes if key in outdated or key not in lowered]
 
     def read(self, hashes: Sequence[str]) -> list[Dataset]:
         """The samples of each pipeline; those without any are left out, and those that overflowed."""

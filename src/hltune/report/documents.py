@@ -85,13 +85,17 @@ def exported(result: Exported) -> Document:
     return {"pipeline": result.pipeline, "name": result.schedule, "files": files, "notes": [*result.notes]}
 
 
-def comparisons(results: list[Comparison], failed: Mapping[str, HltuneError]) -> Document:
-    """Result of `hltune compare`; that of a single pipeline stands at the top. Errors are those of some of several."""
+def comparisons(results: list[Comparison], failed: Mapping[str, HltuneError], *, interrupted: bool = False) -> Document:
+    """Result of `hltune compare`; that of a single pipeline stands at the top. Errors are those of some of several.
+
+    Args:
+        interrupted: somebody did, so that pipelines may be missing.
+    """
     documents = [_comparison(result) for result in results]
-    if len(documents) == 1 and not failed:
+    if len(documents) == 1 and not failed and not interrupted:
         return documents[0]
     unit = {"unit": results[0].unit.name} if results else {}
-    return {**unit, "pipelines": documents, **errors(failed)}
+    return {**unit, "pipelines": documents, **errors(failed), **({"interrupted": True} if interrupted else {})}
 
 
 def errors(failed: Mapping[str, HltuneError]) -> Document:

@@ -20,6 +20,8 @@ from hltune.values.provenance import Mutated, Named, Provenance, Searched, to_js
 from hltune.values.reasons import Reason
 from hltune.values.unit import Unit
 
+NO_SAMPLES = "no samples yet: `hltune tune` measures some, and `hltune samples import` reads others"
+
 
 def statistics(store: Path, rows: Iterable[Statistics]) -> Document:
     """Result of `hltune samples stats`."""
@@ -66,6 +68,9 @@ def featurized(rows: Iterable[Featurized]) -> Document:
 
 def print_featurized(console: Console, rows: Iterable[Featurized]) -> None:
     """Result of `hltune samples featurize`: a line for each pipeline and machine, and why some have no features."""
+    rows = list(rows)
+    if not rows:
+        print_lines(console, NO_SAMPLES)
     for row in rows:
         where = row.chosen.machine.key if row.chosen.machine else ""
         print_lines(console, f"{row.chosen.name} on {where}: features of {row.programs} programs")
@@ -77,6 +82,8 @@ def print_statistics(console: Console, rows: Iterable[Statistics]) -> None:
     by_machine: dict[MachineId, list[Statistics]] = {}
     for row in rows:
         by_machine.setdefault(row.machine, []).append(row)
+    if not by_machine:
+        print_lines(console, NO_SAMPLES)
     for machine, of_machine in by_machine.items():
         title = f"machine {machine.key}: {machine.cpu}, {machine.threads} threads, Halide {machine.halide}"
         print_lines(console, title, f"  {machine.target}")

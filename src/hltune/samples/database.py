@@ -46,17 +46,12 @@ def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
     Raises:
         InputError: it is damaged, of a newer version, of another program, or cannot be read.
     """
-    mode = "rw" if writing else "ro"
-    if not writing and not os.access(path.parent, os.W_OK) and not _has_log(path):
-        mode = "ro&immutable=1"  # without it SQLite wants to create a log
     with decoding(path):
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S
-        )
+        connection = _open(path, writing=writing)
         with contextlib.ExitStack() as undo:
             undo.callback(connection.close)
             if _version(connection, path) < VERSION:
-                connection = _migrated(connection, writing=writing)
+                connection = _migrated(connection, path, writing=writing)
             if _schema(connection) != _expected_schema():
                 raise damaged(path, f"another schema under version {VERSION}")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -64,6 +59,33 @@ def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = FULL")
             undo.pop_all()
     return connection
+
+
+def check_store(path: Path) -> None:
+    """Raises what `check_exists` and `connect` do, as far as it shows without bringing an older store up to date."""
+    check_exists(path)
+    file = path.resolve()
+    with decoding(file), contextlib.closing(_open(file, writing=False)) as connection:
+        _version(connection, file)
+
+
+def check_exists(path: Path) -> None:
+    """Raises an `InputError` if there is no store."""
+    if not path.exists():
+        raise InputError(
+            "there are no samples here",
+            where=str(path),
+            expected="a sample store",
+            todo="tune or import first, or give another --workspace",
+        )
+
+
+def _open(path: Path, *, writing: bool) -> sqlite3.Connection:
+    mode = "rw" if writing else "ro"
+    if not writing and not os.access(path.parent, os.W_OK) and not _has_log(path):
+        mode = "ro&immutable=1"  # without it SQLite wants to create a log
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
 
 
 def wal(path: Path) -> Path:
@@ -98,13 +120,22 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def _migrated(connection: sqlite3.Connection, *, writing: bool) -> sqlite3.Connection:
+def _migrated(connection: sqlite3.Connection, path: Path, *, writing: bool) -> sqlite3.Connection:
     """The same store in the present schema: changed in place by the one who may write, in a copy by all others."""
-    if not writing:
+    if writing:
+        migrate(connection)
+        return connection
+    try:
         with contextlib.closing(connection) as old:
             connection = sqlite3.connect(":memory:", isolation_level=None)
             old.backup(connection)
-    migrate(connection)
+        migrate(connection)
+    except MemoryError:
+        raise InputError(
+            "no memory for a copy of this store, which an earlier version of hltune wrote",
+            where=str(path),
+            todo="`hltune tune`, `samples featurize` or `samples delete`, which write, bring it up to date in place",
+        ) from None
     return connection
 
 

@@ -42,13 +42,7 @@ class Reader:
         Raises:
             InputError: there is none, or it is damaged, newer, or of another program.
         """
-        if not path.exists():
-            raise InputError(
-                "there are no samples here",
-                where=str(path),
-                expected="a sample store",
-                todo="tune or import first, or give another --workspace",
-            )
+        database.check_exists(path)
         self._attach(path, writing=False)
 
     def _attach(self, path: Path, *, writing: bool) -> None:
@@ -204,17 +198,16 @@ class Reader:
         rows = self._rows(query, *arguments)
         return {key: Failure(stage=stage, kind=kind, message=message) for key, stage, kind, message, _ in rows}
 
-    def wrong_on(self, pipeline_hash: str, schedule_hash: str) -> tuple[tuple[MachineId, Failure], ...]:
-        """How the outputs of a schedule were ever wrong, on whatever machine, the last time first."""
-        query = f"""SELECT {MACHINE_COLUMNS}, failure_stage, failure_message FROM samples
+    def wrong(self, pipeline_hash: str) -> tuple[tuple[str, MachineId, Failure], ...]:
+        """Hashes of schedules whose outputs were ever wrong, on which machine, and how, the last time last."""
+        query = f"""SELECT schedules.hash, {MACHINE_COLUMNS}, failure_stage, failure_message FROM samples
             JOIN schedules ON schedules.id = schedule_id JOIN pipelines ON pipelines.id = schedules.pipeline_id
             JOIN machines ON machines.id = machine_id
-            WHERE pipelines.hash = ? AND schedules.hash = ? AND failure_kind = 'wrong output'
-            ORDER BY samples.id DESC"""
+            WHERE pipelines.hash = ? AND failure_kind = 'wrong output' ORDER BY samples.id"""
         with database.decoding(self.path):
             return tuple(
-                (decode_machine(machine), Failure(stage=stage, kind="wrong output", message=message))
-                for *machine, stage, message in self._rows(query, pipeline_hash, schedule_hash)
+                (key, decode_machine(machine), Failure(stage=stage, kind="wrong output", message=message))
+                for key, *machine, stage, message in self._rows(query, pipeline_hash)
             )
 
     def find(self, start: str, *, failed: bool = False) -> tuple[Found, ...]:
@@ -288,6 +281,13 @@ class Reader:
         query = f"SELECT hash, text_hash, data {_PROGRAMS}{some}"
         rows = self._rows(query, pipeline_hash, machine_key, version, *arguments)
         return {key: (text_hash, data) for key, text_hash, data in rows}
+
+    def lowered(self, machine_key: str, version: int) -> set[str]:
+        """Hashes of pipelines with schedules whose features are there in this version."""
+        query = """SELECT DISTINCT pipelines.hash FROM programs JOIN schedules ON schedules.id = schedule_id
+            JOIN pipelines ON pipelines.id = pipeline_id
+            WHERE machine_id = (SELECT id FROM machines WHERE key = ?) AND version = ?"""
+        return {key for (key,) in self._rows(query, machine_key, version)}
 
     def outdated_programs(self, machine_key: str, version: int) -> set[str]:
         """Hashes of pipelines with schedules whose features are there in other versions, and not in this one."""

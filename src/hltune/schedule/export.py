@@ -25,8 +25,6 @@ _MARK = "// Exported by hltune.\n"
 """First line of a header, so that the next export knows what it may replace."""
 _PARAMETER = re.compile(r"(?<=[ *])\w+(?=[,)])", re.ASCII)
 """The name of one, in a declaration."""
-_COMPILE_S = 600.0
-"""Ahead of time nobody waits in a loop; some schedules take minutes."""
 
 
 def suffixes(target: str) -> tuple[str, str, str]:
@@ -55,6 +53,7 @@ class CompileJob:
         offload: the outputs are computed by the Hexagon DSP that the target has beside its processor.
         directory: where the files go; absolute, made if it is missing.
         function_name: the C function, and the files without their suffixes.
+        timeout_s: limit on compiling.
         about: lines of comments for the header.
     """
 
@@ -63,6 +62,7 @@ class CompileJob:
     target: str
     directory: Path
     function_name: str
+    timeout_s: float
     offload: bool = False
     about: tuple[str, ...] = ()
 
@@ -92,7 +92,7 @@ class CompileJob:
             InputError: the target or the schedule cannot be used, or files cannot be written there.
             HltuneError: Halide cannot compile this for the target.
         """
-        process.enter("compile for export", timeout_s=_COMPILE_S)
+        process.enter("compile for export", timeout_s=self.timeout_s)
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=process.scratch) as scratch:

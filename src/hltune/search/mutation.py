@@ -16,8 +16,8 @@ import numpy as np
 
 from hltune.schedule.loops import loop_nests
 from hltune.search.operators import LARGEST_FACTOR, OPERATORS, Context, chances
-from hltune.search.twins import alike, combined
-from hltune.search.view import legal
+from hltune.search.twins import alike, by_stage, combined
+from hltune.search.view import Directives, legal
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule, Split
 from hltune.values.pipeline import FuncInfo, PipelineSpec
@@ -37,8 +37,10 @@ COMBINE = "combine"
 """What provenance calls a schedule that is made of two."""
 ALIKE = "alike"
 """What provenance calls a change of all stages that are scheduled alike."""
-_ALIKE = 0.5
-"""Chance that a change is one of all these stages."""
+_ALIKE, _ALIKE_WHERE_COLD = 0.5, 0.9
+"""Chance that a change is one of all these stages; where a single one takes too little time for a change to show."""
+_COLD = 0.05
+"""Share of the time that is so little."""
 _COMBINING = 0.1
 """Chance that a mutant is made of two schedules."""
 _WEIGHTS = {operator.name: float(operator.weight) for operator in OPERATORS}
@@ -179,6 +181,14 @@ def _mutant(schedule: Schedule, parent: Schedule, changes: Sequence[str]) -> Can
     return Candidate(schedule=schedule, provenance=Mutated(parent=schedule_hash(parent), changes=tuple(changes)))
 
 
+def _chance(context: Context, changed: Directives) -> float:
+    """That a change of one stage becomes one of all that are scheduled alike."""
+    before, now = by_stage(context.directives), by_stage(changed)
+    funcs = {stage.func for stage in before | now if before.get(stage) != now.get(stage)}
+    shares = context.shares
+    return _ALIKE if shares is None or any(shares.get(each, 0.0) >= _COLD for each in funcs) else _ALIKE_WHERE_COLD
+
+
 def _change(
     schedule: Schedule,
     spec: PipelineSpec,
@@ -199,7 +209,9 @@ def _change(
             continue
         if directives is None:
             continue
-        everywhere = alike(context.directives, directives, free) if rng.random() < _ALIKE else None
+        everywhere = (
+            alike(context.directives, directives, free) if rng.random() < _chance(context, directives) else None
+        )
         changed = legal(everywhere or directives, spec.funcs)
         if changed is not None and changed != schedule:
             return changed, (operator.name, ALIKE) if everywhere else (operator.name,)

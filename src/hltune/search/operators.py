@@ -20,6 +20,7 @@ from hltune.values.directives import (
     ComputeAt,
     ComputeRoot,
     Directive,
+    FoldStorage,
     HoistStorage,
     InsideLoop,
     Memory,
@@ -47,6 +48,8 @@ _ALIGNMENTS = (32, 64, 128)
 _LONGEST_UNROLL = 8
 _LESS, _MORE = 0.2, 0.3
 """Chances that a loop is taken off the threads, and that one more stage gets one."""
+_UNFOLDED = 0.3
+"""Chance that a buffer is folded no longer as the schedule says."""
 _ANYWHERE = 0.2
 """How likely it is that something is changed wherever it is, by how likely it is where the time goes."""
 
@@ -273,6 +276,15 @@ def _inline(context: Context, _at: int, level: ComputeAt | ComputeRoot) -> Direc
     return [each for each in context.directives if each.stage.func != func]
 
 
+def _fold(context: Context, at: int, fold: FoldStorage) -> Directives | None:
+    """Keeps twice or half as many lines of a buffer, or lets Halide find out how many are needed."""
+    chance = context.rng.random()
+    if chance < _UNFOLDED:
+        return context.directives[:at] + context.directives[at + 1 :]
+    factor = fold.extent * 2 if chance < (1 + _UNFOLDED) / 2 else fold.extent // 2
+    return context.replaced(at, extent=factor) if 0 < factor <= LARGEST_FACTOR else None
+
+
 def _align(context: Context, _at: int, level: ComputeAt | ComputeRoot) -> Directives | None:
     """Begins the rows of a buffer at multiples of a vector, or no longer; an output's are where they are wanted."""
     stage, dense = level.stage, context.innermost_stored(level.stage.func)
@@ -327,4 +339,5 @@ OPERATORS = (
     Operator("materialise", _materialise),
     Operator("inline", _inline, ComputeAt | ComputeRoot),
     Operator("align", _align, ComputeAt | ComputeRoot),
+    Operator("fold", _fold, FoldStorage),
 )

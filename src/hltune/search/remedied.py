@@ -1,4 +1,4 @@
-"""Mutants without a fault of their parent, perhaps: what `explain` would try is drafted like any other change."""
+"""Mutants made on purpose: what `explain` would try against a fault, and what regroups stages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence, Set
 
 from hltune.search.case import Case
 from hltune.search.faults import faults
+from hltune.search.moves import moves
 from hltune.search.mutation import ALIKE
 from hltune.search.twins import alike
 from hltune.search.view import legal
@@ -14,8 +15,10 @@ from hltune.values.directives import InsideLoop, Schedule
 from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import schedule_hash
 
-REMEDY = "remedy"
-"""What provenance calls a change that addresses a fault."""
+REMEDY, MOVE = "remedy", "move"
+"""What provenance calls a change that addresses a fault, and one of what is computed in whose loops."""
+_LEAST_SHARE = 0.005
+"""Of the time, of a Func that is worth moving."""
 
 
 def remedied(case: Case, free: Set[str] | None = None) -> Iterator[tuple[str, Candidate]]:
@@ -33,6 +36,23 @@ def remedied(case: Case, free: Set[str] | None = None) -> Iterator[tuple[str, Ca
             if schedule is not None and (key := schedule_hash(schedule)) not in seen:
                 seen.add(key)
                 yield key, Candidate(schedule=schedule, provenance=Mutated(parent=parent, changes=names))
+
+
+def moved(case: Case, free: Set[str] | None = None) -> Iterator[tuple[str, Candidate]]:
+    """Changes of what is computed in whose loops, with their hashes; of each Func in turn, the slowest one first.
+
+    Each is made when it is asked for. Only `free` Funcs are moved, if it is told which they are.
+    """
+    if not case.funcs <= case.patient.view.nests.args.keys():
+        return
+    shares = case.shares
+    funcs = [func for func in sorted(shares, key=shares.__getitem__, reverse=True) if shares[func] >= _LEAST_SHARE]
+    funcs = [func for func in funcs if free is None or func in free]
+    parent, seen = schedule_hash(case.schedule), set[str]()
+    for change in _in_turns([moves(case.patient, func) for func in funcs]):
+        if (key := schedule_hash(change)) not in seen:
+            seen.add(key)
+            yield key, Candidate(schedule=change, provenance=Mutated(parent=parent, changes=(MOVE,)))
 
 
 def _in_turns(streams: Sequence[Iterator[Schedule]]) -> Iterator[Schedule]:

@@ -181,8 +181,8 @@ def further_out(patient: Patient, func: str) -> Iterator[Schedule]:
     for loop in view.outside(level):
         if loop.kind != "vectorized":
             place = ComputeAt(stage, level.consumer, loop.name)
-            yield from patient.changed(_placed(view.directives, stage, place))
-    yield from patient.changed(_placed(view.directives, stage, ComputeRoot(stage)))
+            yield from patient.changed(placed(view.directives, stage, place))
+    yield from patient.changed(placed(view.directives, stage, ComputeRoot(stage)))
 
 
 def further_in(patient: Patient, func: str) -> Iterator[Schedule]:
@@ -194,7 +194,7 @@ def further_in(patient: Patient, func: str) -> Iterator[Schedule]:
     serial = [each for each in view.directives if not (each.stage.func == func and isinstance(each, Parallel))]
     for var in view.levels(consumer):
         level = ComputeAt(stage, consumer, var)
-        inside = _placed(serial, stage, level)
+        inside = placed(serial, stage, level)
         yield from patient.changed(inside)
         for outer in view.serially_outside(level)[:1]:
             yield from patient.changed(after(inside, stage, patient.stored(stage, consumer, outer)))
@@ -265,7 +265,7 @@ def fewer_allocations(patient: Patient, func: str, *, small: bool) -> Iterator[S
             yield from patient.changed(after(view.without(stage, HoistStorage, HoistStorageRoot), stage, hoisted))
 
 
-def _placed(directives: Sequence[Directive], stage: Stage, place: ComputeAt | ComputeRoot) -> Directives:
+def placed(directives: Sequence[Directive], stage: Stage, place: ComputeAt | ComputeRoot) -> Directives:
     """With a Func computed elsewhere, and stored there."""
     others = [each for each in directives if not (each.stage == stage and isinstance(each, _PLACES))]
     return after(others, stage, place)

@@ -14,7 +14,7 @@ from hltune.machine.sensitivity import every_func_at_root
 from hltune.runtime.worker import AnyWorker, run_each
 from hltune.search.case import Case
 from hltune.search.mutation import Parent
-from hltune.search.remedied import remedied
+from hltune.search.remedied import moved, remedied
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.schedule_codec import schedule_hash
@@ -27,10 +27,11 @@ _ROOT = ""
 
 
 class _Read(NamedTuple):
-    """A schedule whose program was read, and those of its remedies that nobody has asked for yet."""
+    """A schedule whose program was read, and those of its remedies and moves that nobody has asked for yet."""
 
     case: Case
     remedies: Iterator[tuple[str, Candidate]]
+    moves: Iterator[tuple[str, Candidate]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class Cases:
         self._read = {key: each for key, each in self._read.items() if key in kept}
         for key, account in found.items():
             case = self._case(wanted[key], account, self._root)
-            self._read[key] = _Read(case, remedied(case, self.free))
+            self._read[key] = _Read(case, remedied(case, self.free), moved(case, self.free))
 
     def shares(self, parents: Sequence[Parent]) -> Mapping[str, float] | None:
         """What each Func takes of the time in the best of these that was read; None if none was."""
@@ -79,6 +80,10 @@ class Cases:
     def remedies(self, parents: Sequence[Parent]) -> Iterator[tuple[str, Candidate]]:
         """Changes of these that address their faults, those of the best one first; none comes twice in a run."""
         return chain.from_iterable(each.remedies for each in self._known(parents))
+
+    def moves(self, parents: Sequence[Parent]) -> Iterator[tuple[str, Candidate]]:
+        """The same of changes of what is computed in whose loops."""
+        return chain.from_iterable(each.moves for each in self._known(parents))
 
     def _known(self, parents: Sequence[Parent]) -> Iterator[_Read]:
         keys = (schedule_hash(each.schedule) for each in parents)

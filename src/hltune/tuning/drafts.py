@@ -28,6 +28,7 @@ from hltune.lowered.job import Lowering
 from hltune.pipeline.target import TargetInfo
 from hltune.runtime.worker import AnyWorker
 from hltune.search.mutation import Parent
+from hltune.search.remedied import MOVE, REMEDY
 from hltune.tuning.known import Known, best_and_others, same_share
 from hltune.tuning.lowered import LONGEST_S, LoweredPrograms
 from hltune.values.candidate import Candidate
@@ -67,7 +68,8 @@ class Drafted:
 
     Attributes:
         chosen: mutants to measure, by the hash of their schedule.
-        left: those that were lowered and are as good a choice later, the most promising first.
+        left: those that were lowered and are as good a choice later, the most promising first; then those that were
+            not, and that nobody makes again.
         made: how many drafts there were.
         lowered: how many of these Halide accepted, and we did.
         refused: how many Halide did not, or took too long to, or need more stack than a thread may have.
@@ -218,11 +220,14 @@ class Drafts:
             drafts.update(made)
         lowered, new = [key for key in drafts if key in self.programs], self.programs.new(drafts)
         chosen, others = self._ranked(drafts, new, wanted, random_share, rng)
-        chosen += self.programs.untried(drafts)[: wanted - len(chosen)]
+        untried = self.programs.untried(drafts)
+        chosen += untried[: wanted - len(chosen)]
         self.programs.forget(set(lowered).difference(chosen, others[:_LEFT]))
+        late = [key for key in untried if key not in chosen and _comes_once(drafts[key])]
+        others = [*others[:_LEFT], *late[:_LEFT]]
         return Drafted(
             chosen={key: drafts[key] for key in chosen},
-            left={key: drafts[key] for key in others[:_LEFT]},
+            left={key: drafts[key] for key in others},
             made=len(drafts),
             lowered=len(lowered),
             refused=len(self.programs.refused) - refused,
@@ -332,6 +337,12 @@ class Drafts:
         lowered = [key for key in keys if key in self.programs]
         if len(lowered) >= _LEAST_KNOWN:
             self._unlike = self.pretrained.unlike(self._as_seen(lowered))
+
+
+def _comes_once(candidate: Candidate) -> bool:
+    """Nobody makes it again in a run, at random or otherwise."""
+    own = candidate.provenance
+    return isinstance(own, Mutated) and not {REMEDY, MOVE}.isdisjoint(own.changes)
 
 
 def _parent_of(candidate: Candidate) -> str:

@@ -5,15 +5,15 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from hltune.cost_model.dataset import Dataset
 from hltune.lowered.features import VERSION, decoded
 from hltune.machine.protocol import Session
 from hltune.samples.results import Ranked
 from hltune.samples.writer import Store
+from hltune.search.gains import Gain
 from hltune.search.mutation import Parent
-from hltune.tuning.operators import Try
+from hltune.tuning.operators import WIN, Try
 from hltune.values.candidate import Candidate
 from hltune.values.cost import REPEATED, Cost, Measurement
 from hltune.values.directives import Schedule
@@ -21,13 +21,15 @@ from hltune.values.errors import Failure
 from hltune.values.machine_id import MachineId
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.program_features import ProgramFeatures
-from hltune.values.provenance import Searched
+from hltune.values.provenance import Mutated, Searched
 from hltune.values.sample import Sample
 from hltune.values.schedule_codec import schedule_hash
 from hltune.values.unit import Unit
 
 _NEWEST = 2000
 """Most samples that a model learns from."""
+_BEST_CHANGED = 100
+"""Schedules whose changes may be made to the best one as well."""
 _LEAST_COMPARED = 3
 """Schedules that tell whether the moment of a comparison was fast or slow."""
 
@@ -43,12 +45,14 @@ class History:
         *,
         limits: Mapping[str, float] | None = None,
         allowed: Callable[[Schedule], bool] | None = None,
+        wrong: Mapping[str, Failure] | None = None,
     ) -> None:
         """What was measured so far.
 
         Args:
             limits: of this run, in seconds by flag: what has only failed for want of time, by a lower one, is unknown.
             allowed: which schedules this run may end with, and so compares others with; None for all.
+            wrong: what is known to be wrong under other conditions, by its hash: it has failed here as well.
         """
         self._key = (spec.content_hash, machine.key)
         self._machine = machine
@@ -56,10 +60,13 @@ class History:
         named = store.named(*self._key)
         self._gone = {key for key, each in named.items() if not spec.has_base(each.base)}
         self._failures = store.last_failures(*self._key)
-        self._refuted = store.refuted(*self._key)
+        here, elsewhere = store.refuted(*self._key), wrong or {}
+        self._refuted = {**elsewhere, **here}
+        self._wrong_elsewhere = elsewhere.keys() - here.keys()
         slow = {key for key, each in self._failures.items() if each.below(limits or {})}
         unknown = self._gone | (slow - self._refuted.keys())
         self._costs = {key: cost for key, cost in store.costs(*self._key).items() if key not in unknown}
+        self._costs |= dict.fromkeys(self._wrong_elsewhere & self._costs.keys())
         self._allowed = allowed
         self._outside = set[str]()  # what is known not to be allowed
         self._judged = set[str]()  # looked at: to decode a schedule takes its time, and there may be a hundred thousand
@@ -69,7 +76,7 @@ class History:
         self._measured: dict[str, dict[int, float]] = {}  # in this run: costs by the numbers of their samples
 
     def __contains__(self, key: str) -> bool:
-        return key in self._costs or key in self._repairs
+        return key in self._costs or key in self._repairs or key in self._wrong_elsewhere
 
     def __len__(self) -> int:
         return len(self._costs)
@@ -95,7 +102,7 @@ class History:
 
     def least_searched(self) -> float | None:
         """Cost of the fastest schedule that a search has found; None if none was measured, or worked."""
-        ranked = self._store.best(*self._key, len(self)) if len(self) else ()
+        ranked = self._store.best(*self._key, len(self), without=self._wrong_elsewhere) if len(self) else ()
         return next((each.cost for each in ranked if isinstance(each.provenance, Searched)), None)
 
     @property
@@ -145,13 +152,13 @@ class History:
         """
         key = schedule_hash(candidate.schedule)
         failure = self._refuted.get(self._repairs.get(key, key))
-        return failure and replace(failure, message=f"wrong output in an earlier measurement: {failure.message}")
+        return failure and failure.earlier
 
     def ranked(self, count: int, *, distinct: bool) -> tuple[Ranked, ...]:
         """`Reader.best` of what is allowed, without what the author has written otherwise since then."""
         asked = count
         while True:
-            without = self._gone | self._outside
+            without = self._gone | self._wrong_elsewhere | self._outside
             found = self._store.best(*self._key, asked, distinct=distinct, without=without)
             if self._all_allowed(found):
                 return found[:count]
@@ -271,7 +278,7 @@ class History:
 
     def refute(self, candidate: Candidate, failure: Failure) -> None:
         """Keeps that the outputs of a candidate have turned out wrong, after all, unless that is known."""
-        if self.refuted(candidate) is None:
+        if self.refuted(candidate) is None or schedule_hash(candidate.schedule) in self._wrong_elsewhere:
             self._keep(candidate, failure, round_number=0)
 
     def _keep(self, given: Candidate, measurement: Measurement, round_number: int) -> None:
@@ -291,6 +298,7 @@ class History:
             self._repairs[schedule_hash(given.schedule)] = sample.schedule_hash
         if isinstance(measurement, Failure) and measurement.is_wrong:
             self._refuted[sample.schedule_hash] = measurement
+            self._wrong_elsewhere.discard(sample.schedule_hash)
         refuted = sample.schedule_hash in self._refuted
         known = None if refuted else self._costs.get(sample.schedule_hash)
         new = measurement.value if isinstance(measurement, Cost) and not refuted else None
@@ -313,6 +321,19 @@ class History:
             for each, cost, parent_cost in pairs
             if parent_cost is not None
         ]
+
+    def gains(self) -> list[Gain]:
+        """Changes that have made a schedule faster, of those that are among the best; the largest gains first."""
+        found: dict[str, tuple[float, Schedule, str]] = {}
+        for each in self.ranked(_BEST_CHANGED, distinct=False):
+            if not isinstance(each.provenance, Mutated) or each.schedule is None:
+                continue
+            before = self.cost(each.provenance.parent)
+            if before is not None and each.cost < WIN * before:
+                found[each.schedule_hash] = (each.cost / before, each.schedule, each.provenance.parent)
+        parents = self.schedules({parent for _, _, parent in found.values()})
+        by_gain = sorted(found.values(), key=lambda each: each[0])
+        return [Gain(parents[parent], schedule) for _, schedule, parent in by_gain if parent in parents]
 
     def samples(self) -> Dataset | None:
         """What a model can learn from; None if there is nothing."""

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from hltune.search.operators import OPERATORS
 
-_WIN = 0.98
+WIN = 0.98
 """A mutant that costs less than this share of what its parent does has succeeded."""
 _PRIOR = {
     "scale": 0.13,
@@ -30,6 +30,8 @@ _UNSEEN = fmean(_PRIOR.values())
 """Of an operator that was not there then."""
 _PRIOR_TRIES = 20.0
 """So many tries of a pipeline's own say as much as these."""
+_KIND_TRIES, _MOST_FAVOURED = 5.0, 2.0
+"""The same of kinds of drafts, where it is a tenth of all tries that one would waste; none is made more often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ class Try:
     @property
     def won(self) -> bool:
         """It is faster than its parent."""
-        return self.cost is not None and self.cost < _WIN * self.parent_cost
+        return self.cost is not None and self.cost < WIN * self.parent_cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,16 @@ class Successes:
         """How often each operator is to be tried, relative to the others."""
         return {each.name: each.weight * self._share(each.name) for each in OPERATORS}
 
+    def favour(self, name: str) -> float:
+        """How many times as often as others a kind of drafts is to be made that are no operator's."""
+        wins, tries = self.wins.get(name, 0), self.tries.get(name, 0)
+        share = (wins + _UNSEEN * _KIND_TRIES) / (tries + _KIND_TRIES)
+        return min(_MOST_FAVOURED, share / _UNSEEN)
+
     def _share(self, name: str) -> float:
         wins, tries = self.wins.get(name, 0), self.tries.get(name, 0)
         return (wins + _PRIOR.get(name, _UNSEEN) * _PRIOR_TRIES) / (tries + _PRIOR_TRIES)
+
+
+NO_SUCCESSES = Successes(tries={}, wins={})
+"""Nothing was tried."""

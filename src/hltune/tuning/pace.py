@@ -20,7 +20,7 @@ _LARGEST_FINAL = 1000
 _MOST_NODES = 16
 """Computers for which a round becomes larger; more of them share as many candidates. The head chooses each among many,
 and the sooner a round ends, the sooner the next one is chosen by what it taught."""
-_SPARE = 1.5
+SPARE = 1.5
 """So many times as many candidates as a round has time for, for how long one takes is not known well."""
 _TOGETHER_S = 0.02
 """What comes so soon after another one was measured with it."""
@@ -223,7 +223,7 @@ class Pace:
     def batch(self, limits: Limits) -> int:
         """Candidates of a round: hardly more than can be measured in it, and fewer in the last one."""
         share = (limits.end_s - time.monotonic()) / self._round_s
-        most = min(self.full_batch, _SPARE * self._options.round_s / self._candidate_s)
+        most = min(self.full_batch, SPARE * self._options.round_s / self._candidate_s)
         batch = max(self._options.beams, round(most * min(1.0, share)))
         return batch if limits.samples is None else min(batch, limits.samples)
 

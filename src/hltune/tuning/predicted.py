@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from hltune.search.gains import Gain
 from hltune.search.mutation import Parent
 from hltune.tuning.operators import Try
 from hltune.values.directives import Schedule
@@ -36,6 +37,10 @@ class Predicted:
         return sorted(self.forecasts.values(), key=lambda each: each.cost)[:count]
 
     def mutants(self) -> list[Try]:
+        """See `Costs`."""
+        return []
+
+    def gains(self) -> list[Gain]:
         """See `Costs`."""
         return []
 

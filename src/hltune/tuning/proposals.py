@@ -1,25 +1,28 @@
 """What a round of tuning measures: results of beam searches and probes, and mutants, each kind chosen among many."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from hltune.cost_model.adams2019.weights import Weights
 from hltune.runtime.progress import Progress
+from hltune.search.gains import GAIN, Gain, with_gains
 from hltune.search.mutation import PARENTS, Parent, mutants, neighbours
+from hltune.search.remedied import MOVE, REMEDY
+from hltune.search.sizes import EVERYWHERE, resized
 from hltune.tuning.cases import Cases
 from hltune.tuning.drafts import Drafted, Drafts
 from hltune.tuning.keep import Kept
 from hltune.tuning.model import Model
 from hltune.tuning.operators import Successes, Try
 from hltune.tuning.options import TuneOptions
-from hltune.tuning.pace import Limits, Pace
+from hltune.tuning.pace import SPARE, Limits, Pace
 from hltune.tuning.pool import Pool
 from hltune.tuning.searcher import Searcher
+from hltune.tuning.streams import NEAR, Stream, some_of_each
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure
@@ -37,11 +40,8 @@ _DRAFTING_SHARE, _LARGEST_DRAFTING_SHARE = 0.25, 0.5
 """How long drafts may take to lower, by the time that measuring the chosen ones takes; at most, where lowering takes so
 long that there would be little to choose from."""
 _LEAST_PER_MUTANT = 4
-"""Drafts for every mutant that is wanted with which there is enough to choose from."""
+"""Drafts for every mutant that there is time to measure with which there is enough to choose from."""
 _LEAST_DRAFTING_S = 1.0
-_NEIGHBOUR_SHARE, _REMEDY_SHARE = 0.2, 0.2
-"""Shares of the drafts that differ from the best schedule by one factor, and that address a fault of one of the best,
-as long as there are any."""
 _LOWERED_PER_SEARCHED = 4
 """How many of what probes found are lowered, for every one that is measured."""
 _OVERSAMPLING = 6
@@ -66,6 +66,18 @@ class Costs(Protocol):
     def mutants(self) -> list[Try]:
         """All mutants that were measured."""
         ...
+
+    def gains(self) -> list[Gain]:
+        """Changes that have made a schedule faster, the largest gains first."""
+        ...
+
+
+class _Examined(NamedTuple):
+    """What each Func takes of the time, if that is known, and changes that the programs of the best suggest."""
+
+    shares: Mapping[str, float] | None = None
+    remedies: Stream = iter(())
+    moves: Stream = iter(())
 
 
 class Found(NamedTuple):
@@ -101,7 +113,7 @@ class Proposals:
     _said: set[str] = field(default_factory=set[str])
     """How searches have failed, as people were told."""
     _left: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
-    """Mutants that were not chosen, or not measured; as they are lowered already, the choice among drafts grows."""
+    """Mutants that were not chosen, or not measured; as most are lowered already, the choice among drafts grows."""
 
     def keep(self, candidates: dict[str, Candidate]) -> None:
         """What there was no time for is proposed again."""
@@ -177,32 +189,42 @@ class Proposals:
     def _mutants(self, chosen: dict[str, Candidate], wanted: int, limits: Limits) -> Drafted:
         """Changes the best schedules, and the author's own."""
         parents = self._parents()
-        spec, weights = self.subject.spec, Successes.of(self.history.mutants()).weights()
+        spec, successes = self.subject.spec, Successes.of(self.history.mutants())
         first = next((each.schedule for each in parents if each.schedule.base is None), Schedule())
         left, kept = self._still_good(parents), self.kept
-        drafting_s = self._drafting_s(wanted, drafts=_LEAST_PER_MUTANT * wanted - len(left))
-        shares, remedies = self._examined(parents, min(limits.end_s, time.monotonic() + drafting_s))
-        near = neighbours(first, spec.funcs, self.rng, None if kept is None else kept.free, shares)
+        lowered = sum(key in self.drafts.programs for key in left)
+        drafting_s = self._drafting_s(wanted, drafts=round(_LEAST_PER_MUTANT * wanted / SPARE) - lowered)
+        examined = self._examined(parents, min(limits.end_s, time.monotonic() + drafting_s))
+        shares = examined.shares
+        free = None if kept is None else kept.free
+        streams = {
+            GAIN: with_gains(first, self.history.gains(), spec.funcs),
+            NEAR: neighbours(first, spec.funcs, self.rng, free, shares),
+            EVERYWHERE: resized(first, spec.funcs, free),
+            REMEDY: examined.remedies,
+            MOVE: examined.moves,
+        }
         end_s = min(limits.end_s, time.monotonic() + drafting_s)
 
         def make(further: Sequence[Parent], count: int, known: Callable[[str], bool]) -> dict[str, Candidate]:
             until_s = (time.monotonic() + end_s) / 2  # the rest is for lowering them
             old = {key: each for key, each in left.items() if not (key in self.history or key in chosen or known(key))}
-            found = dict[str, Candidate]()
 
             def taken(key: str) -> bool:
-                return key in found or key in left or key in self.history or key in chosen or known(key)
+                return key in left or key in self.history or key in chosen or known(key)
 
-            for stream, share in ((near, _NEIGHBOUR_SHARE), (remedies, _REMEDY_SHARE)):
-                found |= islice(self._allowed(_until(until_s, stream), taken), round(share * count))
+            def allowed(key: str, each: Candidate) -> bool:
+                return not taken(key) and (kept is None or kept.allows(each.schedule))
+
+            found = some_of_each(streams, count, allowed=allowed, end_s=until_s, successes=successes)
             new = mutants(
                 [*parents, *further],
                 spec,
                 self.rng,
                 wanted=max(0, count - len(found)),
-                known=taken,
+                known=lambda key: key in found or taken(key),
                 limits=kept,
-                weights=weights,
+                weights=successes.weights(),
                 shares=shares,
                 end_s=until_s,
             )
@@ -215,20 +237,17 @@ class Proposals:
         return drafted
 
     def _parents(self) -> list[Parent]:
-        """The best schedules, best first, and the author's own, whatever it costs."""
+        """The best schedules, best first, and those that people wrote, whatever they cost."""
         parents = self.history.best(PARENTS)
+        known = {Schedule(), *(each.schedule for each in parents)}
         own = self.subject.recovered and self.subject.recovered.schedule
-        if own is not None and all(own != parent.schedule for parent in parents):
-            cost = self.history.cost(schedule_hash(own))
-            parents += [] if cost is None else [Parent(own, cost)]
+        written = dict.fromkeys([*(each.schedule for each in self.subject.known_by_name().values()), own])
+        for schedule in written:
+            if schedule is None or schedule in known or not (self.kept is None or self.kept.allows(schedule)):
+                continue
+            if (cost := self.history.cost(schedule_hash(schedule))) is not None:
+                parents.append(Parent(schedule, cost))
         return parents
-
-    def _allowed(
-        self, stream: Iterator[tuple[str, Candidate]], taken: Callable[[str], bool]
-    ) -> Iterator[tuple[str, Candidate]]:
-        """What is new, and keeps what must stay."""
-        kept = self.kept
-        return ((key, each) for key, each in stream if not taken(key) and (kept is None or kept.allows(each.schedule)))
 
     def _still_good(self, parents: Sequence[Parent]) -> dict[str, Candidate]:
         """What is left of earlier rounds and is a change of one of these."""
@@ -239,14 +258,11 @@ class Proposals:
             if isinstance(each.provenance, Mutated) and each.provenance.parent in keys
         }
 
-    def _examined(
-        self, parents: Sequence[Parent], end_s: float
-    ) -> tuple[Mapping[str, float] | None, Iterator[tuple[str, Candidate]]]:
-        """What each Func takes of the time, if that is known, and changes that address faults of the best."""
+    def _examined(self, parents: Sequence[Parent], end_s: float) -> _Examined:
         if self.cases is None:
-            return None, iter(())
+            return _Examined()
         self.cases.read(parents, end_s=end_s)
-        return self.cases.shares(parents), self.cases.remedies(parents)
+        return _Examined(self.cases.shares(parents), self.cases.remedies(parents), self.cases.moves(parents))
 
     def _say(self, progress: Progress, number: int, text: str) -> None:
         progress.phase(f"{self.subject.spec.name}, round {number}: {text}")
@@ -272,12 +288,6 @@ def rounds_between(searched: float | None, best: float | None) -> int:
     if searched is None or best is None or mutant_share(searched, best) < LARGEST_MUTANT_SHARE:
         return 1
     return round(_ROUNDS_BETWEEN * searched / best)
-
-
-def _until(end_s: float, stream: Iterator[tuple[str, Candidate]]) -> Iterator[tuple[str, Candidate]]:
-    """What comes until a time of the monotonic clock; what would come later stays for those who ask again."""
-    while time.monotonic() < end_s and (found := next(stream, None)) is not None:
-        yield found
 
 
 def mixed(one: dict[str, Candidate], other: dict[str, Candidate]) -> dict[str, Candidate]:

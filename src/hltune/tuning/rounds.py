@@ -21,7 +21,7 @@ from hltune.values.errors import Failure, HltuneError
 from hltune.values.machine_id import MachineId
 from hltune.values.unit import Unit
 
-_LARGEST_RESERVE = 0.2
+_LARGEST_RESERVE = 0.15
 """Share of the time that is kept for the final comparisons at most; slow finalists leave those early."""
 _LEAST_ROUND_S = 3.0
 """With less time than this, a pipeline gets no first round."""

@@ -13,6 +13,7 @@ import numpy as np
 from hltune.machine.open import caches_of
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Session
+from hltune.pipeline.operations import forecast
 from hltune.runtime.progress import Progress
 from hltune.search.autoschedulers import BASELINE
 from hltune.search.ladder import Step, by_finder
@@ -179,6 +180,9 @@ class Tuner:
         measured += self._measure_known(waiting, end_s, best=self.history.best_cost)
         measured += self._without_haste(steps, end_s)
         self.references |= self._found(steps, progress, short=short)
+        if self.history.best_cost is not None and forecast(self.subject.spec).inlined_hopeless:
+            default = {}  # it would be stopped, after a while in which all lanes but one are idle
+            self.references.pop(DEFAULT, None)
         measured += self._measure_known(default, end_s, best=self.history.best_cost)
         for key, candidate in self.references.items():
             if (failure := self._failures.get(schedule_hash(candidate.schedule))) is not None:

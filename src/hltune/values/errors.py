@@ -1,7 +1,7 @@
 """One exception tree; every message says what, where, expected, found and what to do."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from hltune.values.limits import limit_flag, reached_s, with_flag
@@ -13,6 +13,8 @@ KILLED = "was killed (SIGKILL), as the system does where memory runs out"
 """What the message of a process says that neither ended itself nor exceeded a limit of ours."""
 NO_ROOM = "No space left on device"
 """What the system, compilers and linkers say of a full disk."""
+DISPUTED = "a vectorised schedule computes other integers than a scalar one"
+"""What the message of a wrong output says where that tells more of the inputs than of the schedule."""
 NO_FUNCTION = "the target has no such function"
 """What the message of a link says that fails whatever the schedule."""
 
@@ -43,6 +45,16 @@ class Failure:
     def is_wrong(self) -> bool:
         """The schedule works, and what it computes is not what the pipeline says."""
         return self.kind == "wrong output"
+
+    @property
+    def is_disputed(self) -> bool:
+        """It is wrong on these inputs, on which right schedules are so as well."""
+        return self.is_wrong and DISPUTED in self.message
+
+    @property
+    def earlier(self) -> "Failure":
+        """The same wrong output, as people are told of it where it is not measured again."""
+        return replace(self, message=f"wrong output in an earlier measurement: {self.message}")
 
     @property
     def by_chance(self) -> bool:

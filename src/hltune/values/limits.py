@@ -12,6 +12,7 @@ _REACHED = re.compile(rf"{LATE} of (\S+) s")
 _GIVEN_UP = re.compile(r"took longer than (?:its limit of )?(\S+) s\b")
 _FLAGS = {
     "compile": "--compile-timeout",
+    "compile for export": "--compile-timeout",
     "run": "--run-timeout",
     "run on smooth inputs": "--run-timeout",
     "timing": "--run-timeout",

@@ -52,7 +52,12 @@ def _own_path(workspace: Workspace, machine: MachineId, progress: Progress) -> P
     for folder in workspace.default_folders(machine):
         if (path := Lineage(folder).path("best")) is None:
             continue
-        if (trained := _trained_on(path, progress)) == machine.key:
+        try:
+            trained = _trained_on(path, progress)
+        except InputError as error:  # nobody has asked for them
+            progress.note(f"{path} is not used. {error}")
+            continue
+        if trained == machine.key:
             return path
         if trained is not None:
             what = f"{path} is not used: it was trained on another machine ({trained})"

@@ -19,21 +19,25 @@ class Refuted:
     Attributes:
         directives: the schedule, as JSON.
         stage, message: those of the failure.
+        cpu: the processor on which it was; empty where earlier versions did not write that down.
     """
 
     directives: dict[str, Any]
     stage: str
     message: str
+    cpu: str = ""
 
     @classmethod
-    def of(cls, schedule: Schedule, failure: Failure) -> Self:
+    def of(cls, schedule: Schedule, failure: Failure, cpu: str) -> Self:
         """What is to be remembered of a failure."""
-        return cls(directives=schedule_codec.to_json(schedule), stage=failure.stage, message=failure.message)
+        return cls(directives=schedule_codec.to_json(schedule), stage=failure.stage, message=failure.message, cpu=cpu)
 
 
-def read_refuted(path: Path) -> Iterator[tuple[Schedule, Failure]]:
-    """All schedules of a file and how they failed, without what somebody has changed."""
+def read_refuted(path: Path, cpu: str) -> Iterator[tuple[Schedule, Failure]]:
+    """Schedules of a file that failed on such a processor, and how, without what somebody has changed."""
     for each in read_lines(path, Refuted):
+        if each.cpu not in ("", cpu):
+            continue
         with contextlib.suppress(InputError):
             schedule = schedule_codec.from_json(each.directives)
             yield schedule, Failure(stage=each.stage, kind="wrong output", message=each.message)

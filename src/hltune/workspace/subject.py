@@ -28,6 +28,7 @@ MANUAL = "manual"
 """Name of the schedule that the pipeline's author wrote."""
 MANUAL_PART = "manual-part"
 """Name of what directives can say of it, where they cannot say all."""
+_PATIENCE = "try again, for files are read faster the second time; or have Halide serialize it, and give the .hlpipe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,7 @@ def load_subject(options: SubjectOptions, workspace: Workspace) -> Subject:
                 f"loading failed in step {failed.failure.stage}: {failed.failure.message}",
                 where=options.pipeline,
                 found=failed.failure.log.strip()[-1000:] or None,
+                todo=_PATIENCE if failed.failure.kind == "timeout" else None,
             ) from None
     if (former := workspace.left_behind(spec)) is not None:
         note = (

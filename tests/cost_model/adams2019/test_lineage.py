@@ -52,8 +52,22 @@ def test_a_kill_between_two_versions_leaves_one(tmp_path: Path, builtin: Weights
 def test_weights_of_another_start_are_refused(tmp_path: Path, builtin: Weights) -> None:
     lineage = Lineage(tmp_path)
     lineage.write("best", 1, builtin, origin(builtin), None)
-    with pytest.raises(InputError, match="trained from other initial ones"):
+    with pytest.raises(InputError, match="trained from other initial ones") as raised:
         lineage.read("best", perturbed(builtin, seed=1))
+    todo = raised.value.todo or ""  # they may have come with another version, and nobody ever gave them
+    assert todo.startswith("start over with --fresh") and weights_hash(builtin) in todo
+
+
+@pytest.mark.parametrize("ending", ["", ".json", ".npz"])
+def test_who_goes_on_from_damaged_ones_starts_over(tmp_path: Path, builtin: Weights, ending: str) -> None:
+    lineage = Lineage(tmp_path)
+    path = lineage.write("latest", 1, builtin, origin(builtin), TrainingState.start(builtin).optimizer)
+    part = path.with_name(path.name + ending)
+    part.write_bytes(part.read_bytes()[:-9])
+    for read in (lineage.parent, lambda: lineage.read("latest", builtin)):
+        with pytest.raises(InputError, match=part.name) as raised:
+            read()
+        assert raised.value.todo == f"start over with --fresh, or delete {tmp_path}: all samples are kept"
 
 
 def test_a_missing_sidecar_is_named(tmp_path: Path, builtin: Weights) -> None:

@@ -1,4 +1,4 @@
-"""Twenty pipelines where floats take part, each with ways to write it wrongly.
+"""Pipelines where floats take part, each with ways to write it wrongly.
 
 A maker takes the fault to make on purpose, or none: ``tap``, a neighbour one off; ``border``, a last row that repeats
 the one before it; ``channel``, two channels swapped; ``stale``, a line of a sliding window that was not replaced.
@@ -225,6 +225,13 @@ def warp(fault: Fault) -> hl.Func:
     return _stage("out", hl.u8(left * (1.0 - share) + right * share))
 
 
+def raised(fault: Fault) -> hl.Func:
+    """What varies is little beside what all values have in common."""
+    s = Source(hl.Float(32), fault)
+    rows = _stage("rows", (s(-1) * 0.3 + s() * 0.4 + s(1) * 0.3))
+    return _stage("out", 1e4 + rows[x, y - 1, c] * 0.3 + rows[x, y, c] * 0.4 + rows[x, y + 1, c] * 0.3)
+
+
 PROGRAMS = (
     blur_floats,
     blur_rounded,
@@ -246,6 +253,7 @@ PROGRAMS = (
     doubles,
     variance,
     warp,
+    raised,
 )
 
 

@@ -18,7 +18,7 @@ from hltune.machine.inputs import Inputs
 from hltune.machine.open import open_machine, resolve, target_job
 from hltune.machine.options import MeasureOptions
 from hltune.machine.reference import References
-from hltune.machine.sensitivity import every_func_at_root
+from hltune.machine.sensitivity import every_func_at_root, vectorised
 from hltune.machine.task import Task
 from hltune.pipeline.target import HOST, TargetInfo
 from hltune.runtime.worker import Running, Worker
@@ -286,9 +286,34 @@ def test_an_output_that_is_changed_in_place_is_bad_input(shared: Opened, host: T
     assert "hl.undef" in str(caught.value.todo)
 
 
+@pytest.mark.parametrize("name", ["fading", "brightest", "one_column"])
+def test_however_little_of_what_an_output_contained_before_counts(shared: Opened, host: TargetInfo, name: str) -> None:
+    with (
+        shared(load(name, host, "tests.machine.doubtful"), host) as session,
+        pytest.raises(InputError, match="changes what its output contained"),
+    ):
+        session.ready()
+
+
 def test_an_output_that_is_written_in_part_is_the_same_each_time(shared: Opened, host: TargetInfo) -> None:
     with shared(load("written_in_part", host), host) as session:
         assert isinstance(session.measure({"default": Schedule()})["default"], Cost)
+
+
+def test_integers_that_schedules_compute_differently_are_in_doubt(shared: Opened, host: TargetInfo) -> None:
+    spec = load("shifted", host, "tests.machine.doubtful")
+    with shared(spec, host) as session:
+        (note,) = (each for each in session.verification.notes if each.startswith("output out"))
+        failure = session.measure({"vectors": vectorised(spec)})["vectors"]
+    advice = "shifted too far; give real data with -i"
+    assert advice in note
+    assert isinstance(failure, Failure) and advice in failure.message
+
+
+def test_integers_that_all_compute_alike_are_not(shared: Opened, host: TargetInfo, blur: PipelineSpec) -> None:
+    with shared(blur, host) as session:
+        (output,) = session.verification.outputs
+        assert not output.advice and not session.verification.notes
 
 
 def test_a_chaotic_number_is_called_so(shared: Opened, host: TargetInfo) -> None:

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from hltune.machine.host.jobs import WARM_S, time_calls, without_calls, without_idle
+from hltune.machine.host import jobs
+from hltune.machine.host.jobs import WARM_S, TimeJob, Turn, time_calls, without_calls, without_idle
+from hltune.values.cost import lower_decile
+from tests.machine.opened import OPTIONS
 
 
 class Clock:
@@ -71,3 +77,22 @@ def test_an_empty_pipeline_takes_no_longer_than_the_calls(clock: Clock) -> None:
     once = clock.call(1e-6, cold_s=0.01, cold=(1, 2))
     assert without_idle([3e-6, 4e-6], once) == pytest.approx((2e-6, 3e-6), rel=0.02)
     assert without_idle([3e-6, 4e-6], clock.call(0.01)) == (3e-6, 4e-6)
+    stalled = clock.call(1e-6, cold_s=0.02, cold=(clock.calls + 50,))
+    assert without_idle([6e-5, 7e-5], stalled) == pytest.approx((5.9e-5, 6.9e-5), rel=0.01)
+
+
+@pytest.mark.parametrize("seconds", [2e-5, 6e-5, 1.8e-4])
+def test_whatever_is_short_is_timed_without_the_call(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """Else what is a little slower would seem slower still."""
+    called = SimpleNamespace(call=clock.call(seconds), poison=lambda: None)
+    monkeypatch.setattr(jobs, "compile_idle", lambda *_: SimpleNamespace(call=clock.call(4e-6)))
+    monkeypatch.setattr(jobs, "settle", lambda _: None)
+    process = SimpleNamespace(
+        state={"key": (called, 0)}, enter=lambda *_, **__: None, on_main_thread=lambda call: call()
+    )
+    job = TimeJob(key="key", options=OPTIONS, last=False, prune_s=math.inf, long_s=math.inf)
+    turn = job.run(cast(Any, process))
+    assert isinstance(turn, Turn)
+    assert lower_decile(turn.repeats) == pytest.approx(seconds - 4e-6)

@@ -136,7 +136,7 @@ class Lineage:
         """The newest version, or None; raises InputError if it is damaged, or comes from other initial weights."""
         if (path := self.path(kind)) is None:
             return None
-        stored = read_stored(path)
+        stored = self._stored(path)
         expected, found = weights_hash(initial), stored.origin.parent_hash
         if found != expected:
             raise InputError(
@@ -144,14 +144,27 @@ class Lineage:
                 where=str(path),
                 expected=f"initial weights {expected[:12]}",
                 found=f"initial weights {(found or 'none')[:12]}",
-                todo="give the same --weights as before, or start over with --fresh",
+                todo=f"{self._start_over}; or give by --weights the file that they began with: its SHA-256 is "
+                f"{found or 'not known'}",
             )
         return stored
 
     def parent(self) -> str | None:
         """Hash of the initial weights of the newest version; None if there is none."""
         path = self.path("latest") or self.path("best")
-        return None if path is None else read_stored(path).origin.parent_hash
+        return None if path is None else self._stored(path).origin.parent_hash
+
+    @property
+    def _start_over(self) -> str:
+        return f"start over with --fresh, or delete {self.directory}: all samples are kept"
+
+    def _stored(self, path: Path) -> Stored:
+        try:
+            return read_stored(path)
+        except InputError as error:  # what else may be done with the file helps nobody who goes on from it
+            document = {**error.document(), "todo": self._start_over}
+            what = document.pop("what") or ""
+            raise InputError(what, **document) from None
 
     def path(self, kind: Kind) -> Path | None:
         """The file of the newest version, or None."""

@@ -9,13 +9,9 @@ import numpy as np
 
 from hltune.cost_model.pretrained import Pretrained
 from hltune.runtime.worker import AnyWorker
-from hltune.search.mutation import Parent, mutants, neighbours
-from hltune.search.remedied import MOVE, REMEDY
-from hltune.search.sizes import EVERYWHERE, resized
-from hltune.tuning.cases import Cases
+from hltune.search.mutation import Parent, mutants
 from hltune.tuning.drafts import Drafts
 from hltune.tuning.predicted import Predicted
-from hltune.tuning.streams import NEAR, Stream, some_of_each
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Prediction
 from hltune.values.directives import Schedule
@@ -26,8 +22,6 @@ MEASURED = 8
 """Mutants that are worth measuring."""
 _DRAFTING_S = 15.0
 """How long mutants are made and lowered."""
-_READING_SHARE = 0.3
-"""How long the program of the best may take to read, of what is left of that."""
 
 
 class Ranked:
@@ -42,7 +36,6 @@ class Ranked:
         cores: int,
         seed: int,
         budget_s: float,
-        caches: tuple[int, ...] = (),
     ) -> None:
         self._subject = subject
         self._ranker = ranker
@@ -50,7 +43,6 @@ class Ranked:
         self._budget_s = min(_DRAFTING_S, budget_s)
         self._known = Predicted()
         self._drafts = Drafts(subject.spec, subject.target, cores, workers, self._known, ranker)
-        self._cases = Cases(lowering=self._drafts.programs.lowering, workers=workers, caches=caches)
 
     @property
     def unlike(self) -> bool:
@@ -74,42 +66,22 @@ class Ranked:
         parents = [Parent(known[key], prediction.seconds) for key, prediction in costs.items()]
         parents += [Parent(probes[key].schedule, prediction.seconds) for key, prediction in likely.items()]
 
-        spec, streams, shares = self._subject.spec, *self._streams(parents, end_s)
-
         def make(further: Sequence[Parent], count: int, taken: Callable[[str], bool]) -> dict[str, Candidate]:
-            def is_known(key: str) -> bool:
-                return key in known or key in probes or taken(key)
-
-            until_s = (time.monotonic() + end_s) / 2  # the rest is for lowering them
-            made = some_of_each(streams, count, allowed=lambda key, _: not is_known(key), end_s=until_s)
-            random = mutants(
+            new = {key: probes[key] for key in likely if not taken(key)}
+            return new | mutants(
                 [*parents, *further],
-                spec,
+                self._subject.spec,
                 self._rng,
-                wanted=count - len(made),
-                known=lambda key: key in made or is_known(key),
-                shares=shares,
-                end_s=until_s,
+                wanted=count,
+                known=lambda key: key in known or key in probes or taken(key),
+                end_s=(time.monotonic() + end_s) / 2,  # the rest is for lowering them
             )
-            return {key: probes[key] for key in likely if not taken(key)} | made | random
 
         made = self._drafts.choose(make, MEASURED, random_share=0.0, rng=self._rng, end_s=end_s) if parents else None
         chosen = {} if made is None else made.chosen
         costs |= self._costs({key: each.schedule for key, each in chosen.items()}, end_s=end_s)
         schedules = known | {key: each.schedule for key, each in chosen.items()}
         return {schedules[key]: (chosen.get(key), prediction) for key, prediction in costs.items()}
-
-    def _streams(self, parents: list[Parent], end_s: float) -> tuple[Mapping[str, Stream], Mapping[str, float] | None]:
-        """Changes on purpose of what is predicted to be the best, and what its Funcs take of the time, if known."""
-        parents.sort(key=lambda each: each.cost)
-        read_s = time.monotonic() + _READING_SHARE * (end_s - time.monotonic())
-        self._cases.read(parents, end_s=read_s)
-        shares, funcs = self._cases.shares(parents), self._subject.spec.funcs
-        streams = {REMEDY: self._cases.remedies(parents), MOVE: self._cases.moves(parents)}
-        for best in parents[:1]:
-            streams[NEAR] = neighbours(best.schedule, funcs, self._rng, shares=shares)
-            streams[EVERYWHERE] = resized(best.schedule, funcs)
-        return streams, shares
 
     def _costs(self, schedules: Mapping[str, Schedule], *, end_s: float) -> dict[str, Prediction]:
         if (predicted := self._drafts.predict(schedules, end_s=end_s)) is None:

@@ -17,7 +17,7 @@ from hltune.commands.place import begin_session, open_place
 from hltune.commands.verification import verified_against
 from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
-from hltune.machine.open import caches_of, identify
+from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
 from hltune.machine.quiet import say_if_busy
 from hltune.machine.verify import Verification
@@ -186,7 +186,7 @@ def schedule(
         wrong = known_wrong(subject.spec, identity, workspace, progress)
         attempt = Attempt(subject, pool, session, memory, search_timeout_s, progress, wrong=wrong)
         if ranker is not None and isinstance(search, Adams2019Options):
-            attempt.ranked = _ranked(attempt, ranker, search, measure)
+            attempt.ranked = _ranked(attempt, ranker, search, measure.threads)
         try:
             found = _winner(attempt, search, quick)
         except (KeyboardInterrupt, HltuneError):
@@ -234,18 +234,11 @@ def _better_known(workspace: Workspace, spec: PipelineSpec, machine: MachineId, 
     return None
 
 
-def _ranked(attempt: Attempt, ranker: Pretrained, search: Adams2019Options, measure: MeasureOptions) -> Ranked:
+def _ranked(attempt: Attempt, ranker: Pretrained, search: Adams2019Options, cores: int) -> Ranked:
     from hltune.commands.ranked import Ranked  # LightGBM, which is not needed without a ranker
 
-    return Ranked(
-        attempt.subject,
-        ranker,
-        attempt.pool.workers,
-        cores=measure.threads,
-        seed=search.seed,
-        budget_s=attempt.budget_s,
-        caches=caches_of(attempt.subject.target, measure),
-    )
+    workers, budget_s = attempt.pool.workers, attempt.budget_s
+    return Ranked(attempt.subject, ranker, workers, cores=cores, seed=search.seed, budget_s=budget_s)
 
 
 def _winner(attempt: Attempt, search: SearchOptions, quick: Mullapudi2016Options) -> Tried:

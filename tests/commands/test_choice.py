@@ -32,6 +32,7 @@ from hltune.workspace.record import Record
 from hltune.workspace.records import Workspace
 from hltune.workspace.refuted import Refuted
 from hltune.workspace.subject import SubjectOptions, load_subject
+from tests.commands.files import written
 from tests.report.values import CRASH, HOST, SCHEDULE, SPEC, SUBJECT, cost
 from tests.samples.values import PIPELINE, sample
 
@@ -44,12 +45,6 @@ MINE = replace(SUBJECT, hand_written={"expert": OTHER})
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path / ".hltune")
-
-
-def written(path: Path, schedule: Schedule) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(schedule_codec.to_json(schedule)))
-    return str(path)
 
 
 def test_two_files_of_one_name_are_two_schedules(workspace: Workspace, tmp_path: Path) -> None:

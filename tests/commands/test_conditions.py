@@ -33,6 +33,7 @@ from hltune.workspace.record import TUNED, Record
 from hltune.workspace.records import Workspace
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import SubjectOptions, load_subject
+from tests.commands.files import written
 from tests.report.explained import FOUND, explanation
 from tests.report.values import HOST, SPEC
 from tests.samples.values import sample
@@ -81,13 +82,12 @@ def doubts(workspace: Workspace) -> list[str]:
 
 
 def test_what_compare_finds_wrong_is_not_handed_out_without_a_word(workspace: Workspace, tmp_path: Path) -> None:
-    notes, mine = Notes(), tmp_path / "mine.json"
-    mine.write_text(json.dumps(schedule_codec.to_json(PARTS)))
+    notes = Notes()
     compared = compare(
         load_subject(COLUMNS, workspace),
         Adams2019Options(parallelism=2, beam_size=1),
         search_timeout_s=60,
-        asked=(str(mine),),
+        asked=(written(tmp_path / "mine.json", PARTS),),
         workspace=workspace,
         measure=EXACTLY,
         inputs=Inputs(),

@@ -27,7 +27,6 @@ from hltune.runtime.progress import Remembered, Silent
 from hltune.samples.writer import Store
 from hltune.search.autoschedulers import BUILTIN, Adams2019Options
 from hltune.search.ladder import Rung, Step
-from hltune.values import schedule_codec
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, failed_repair
 from hltune.values.directives import Parallel, Schedule, Unroll, Vectorize
@@ -43,6 +42,7 @@ from hltune.workspace.records import Workspace
 from hltune.workspace.refuted import Refuted
 from hltune.workspace.searches import Searches
 from hltune.workspace.subject import SubjectOptions
+from tests.commands.files import written
 from tests.report.values import CANDIDATE, SPEC, SUBJECT, cost
 from tests.samples.values import sample
 from tests.tuning.recorded import TimedSession
@@ -60,12 +60,6 @@ SEARCH = Adams2019Options(parallelism=2, weights=BUILTIN)
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path / "ws")
-
-
-def written(path: Path, schedule: Schedule) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(schedule_codec.to_json(schedule)))
-    return str(path)
 
 
 def in_store(workspace: Workspace, machine: MachineId) -> None:

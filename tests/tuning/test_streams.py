@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from hltune.search.gains import GAIN
 from hltune.search.remedied import MOVE, REMEDY
-from hltune.tuning.operators import NO_SUCCESSES, Successes
+from hltune.tuning.operators import Successes
 from hltune.tuning.streams import NEAR, Stream, some_of_each
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.provenance import Mutated
 
+NOTHING_TRIED = Successes(tries={}, wins={})
 CANDIDATE = Candidate(schedule=Schedule(), provenance=Mutated(parent="", changes=()))
 
 
@@ -25,7 +26,9 @@ def kinds(found: dict[str, Candidate]) -> dict[str, int]:
     return {name: names.count(name) for name in names}
 
 
-def some(streams: dict[str, Stream], successes: Successes = NO_SUCCESSES, *, end_s: float = math.inf) -> dict[str, int]:
+def some(
+    streams: dict[str, Stream], successes: Successes = NOTHING_TRIED, *, end_s: float = math.inf
+) -> dict[str, int]:
     return kinds(some_of_each(streams, 100, allowed=lambda *_: True, end_s=end_s, successes=successes))
 
 
@@ -51,6 +54,10 @@ def test_nothing_comes_twice_and_nothing_that_is_not_allowed() -> None:
         yield from [("near 0", CANDIDATE), ("move 1", CANDIDATE), ("move 2", CANDIDATE)]
 
     found = some_of_each(
-        {NEAR: stream(NEAR, 1), MOVE: twins()}, 100, allowed=lambda key, _: key != "move 1", end_s=math.inf
+        {NEAR: stream(NEAR, 1), MOVE: twins()},
+        100,
+        allowed=lambda key, _: key != "move 1",
+        end_s=math.inf,
+        successes=NOTHING_TRIED,
     )
     assert [*found] == ["near 0", "move 2"]

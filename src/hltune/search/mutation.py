@@ -183,10 +183,11 @@ def _mutant(schedule: Schedule, parent: Schedule, changes: Sequence[str]) -> Can
 
 def _chance(context: Context, changed: Directives) -> float:
     """That a change of one stage becomes one of all that are scheduled alike."""
+    if (shares := context.shares) is None:
+        return _ALIKE
     before, now = by_stage(context.directives), by_stage(changed)
     funcs = {stage.func for stage in before | now if before.get(stage) != now.get(stage)}
-    shares = context.shares
-    return _ALIKE if shares is None or any(shares.get(each, 0.0) >= _COLD for each in funcs) else _ALIKE_WHERE_COLD
+    return _ALIKE if any(shares.get(each, 0.0) >= _COLD for each in funcs) else _ALIKE_WHERE_COLD
 
 
 def _change(

@@ -78,7 +78,3 @@ class Successes:
     def _share(self, name: str) -> float:
         wins, tries = self.wins.get(name, 0), self.tries.get(name, 0)
         return (wins + _PRIOR.get(name, _UNSEEN) * _PRIOR_TRIES) / (tries + _PRIOR_TRIES)
-
-
-NO_SUCCESSES = Successes(tries={}, wins={})
-"""Nothing was tried."""

@@ -9,7 +9,7 @@ from itertools import islice
 from hltune.search.gains import GAIN
 from hltune.search.remedied import MOVE, REMEDY
 from hltune.search.sizes import EVERYWHERE
-from hltune.tuning.operators import NO_SUCCESSES, Successes
+from hltune.tuning.operators import Successes
 from hltune.values.candidate import Candidate
 
 Stream = Iterator[tuple[str, Candidate]]
@@ -28,7 +28,7 @@ def some_of_each(
     *,
     allowed: Callable[[str, Candidate], bool],
     end_s: float,
-    successes: Successes = NO_SUCCESSES,
+    successes: Successes,
 ) -> dict[str, Candidate]:
     """What comes of streams, by their kinds, until a time of the monotonic clock, each for its share of so many drafts.
 

@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 
 from hltune.bundle.compilers import find_compiler
-from hltune.bundle.results import Results, checksum, read_results, start_of_checks
+from hltune.bundle.results import Measured, Results, checksum, read_results, start_of_checks
 from hltune.commands import bundle_results
 from hltune.machine.inputs import Inputs, arrays_of, smooth
 from hltune.machine.task import SMOOTH
 from hltune.pipeline.layout import layout_of
 from hltune.pipeline.operations import takes_signs
 from hltune.runtime.progress import Silent
+from hltune.samples.writer import Store
 from hltune.values.cost import Cost
 from hltune.values.directives import Parallel, Schedule
 from hltune.values.errors import Failure
@@ -35,6 +36,7 @@ INTERPRETER = 3
 """Type of the segment that names the loader of shared libraries; static programs have none."""
 
 BAD = """
+#include <string.h>
 static int run(void **arguments) { return %s_argv(arguments); }
 int wrong_whole(void **arguments) {
     int code = run(arguments);
@@ -44,6 +46,18 @@ int wrong_whole(void **arguments) {
 int wrong_float(void **arguments) {
     int code = run(arguments);
     ((float *)((struct buffer *)arguments[%d])->host)[777] *= 1.01f;
+    return code;
+}
+int leaves_one(void **arguments) { /* of the floats, as it was */
+    int code = run(arguments);
+    memset((float *)((struct buffer *)arguments[%d])->host + 777, 0xff, sizeof(float));
+    return code;
+}
+int reads_heap(void **arguments) { /* where there were zeros, or what it wrote the last time, that would be right */
+    int code = run(arguments);
+    float *memory = malloc(100000);
+    ((float *)((struct buffer *)arguments[%d])->host)[777] += memory[12500];
+    free(memory);
     return code;
 }
 int wrong_once(void **arguments) { /* the second call of a process is that on smooth inputs */
@@ -166,7 +180,7 @@ def parallel_place(bundle: Bundle) -> int:
 
 def bad(bundle: Bundle, *, step: int = 5) -> str:
     whole = len(bundle.manifest.spec.inputs)
-    return f"#define STEP {step}\n" + BAD % (bundle.manifest.entries[0].function, whole, whole + 1)
+    return f"#define STEP {step}\n" + BAD % (bundle.manifest.entries[0].function, whole, *[whole + 1] * 3)
 
 
 def read(bundle: Bundle) -> Results:
@@ -244,6 +258,17 @@ def test_what_is_bad_is_named_and_does_not_disturb_the_others(bundle: Bundle) ->
     assert "failed in verify" in out and "[1 of 1, once more]" in out
 
 
+def test_what_nobody_wrote_shows_in_outputs_and_in_what_is_read_of_the_heap(bundle: Bundle) -> None:
+    bundle.spoil({1: "leaves_one", 2: "reads_heap"}, bad(bundle))
+    code, out = bundle.run()
+    assert code == 0, out
+    found = failures(read(bundle))
+    assert sorted(found) == bundle.numbers[1:3]
+    left, heap = (found[number] for number in bundle.numbers[1:3])
+    assert left.message == "wrong output output_1: 1 of 49152 values are not written" and left.is_wrong_by_any
+    assert heap.is_wrong and "the first at (9, 3): expected " in heap.message
+
+
 def test_integers_have_to_be_exact(exact_bundle: Bundle) -> None:
     exact_bundle.spoil({1: "wrong_whole"}, bad(exact_bundle, step=1))
     code, out = exact_bundle.run()
@@ -273,6 +298,24 @@ def test_what_was_wrong_once_is_never_the_best(exact_bundle: Bundle) -> None:
     assert (read.problems, read.best.measured, read.best.ranked) == ((), 2, first.ranked[1:])
     records = exact_bundle.workspace.records(exact_bundle.manifest.spec, read.best.machine)
     assert [each.schedule for each in records] == [first.ranked[1].schedule]
+
+
+def test_what_was_wrong_on_other_data_is_not_the_best_either(exact_bundle: Bundle) -> None:
+    assert exact_bundle.run()[0] == 0
+    workspace = exact_bundle.workspace
+    first = bundle_results.read(exact_bundle.results, None, workspace=workspace, progress=Silent()).best
+    racy = next(each for each in exact_bundle.manifest.entries if each.candidate.schedule == first.ranked[0].schedule)
+    wrong = Failure(stage="verify", kind="wrong output", message="3 values differ")
+    with Store(workspace.samples, progress=Silent(), wait_s=0) as store:
+        seen = Measured(entry=racy, measurement=wrong, pass_number=1, at_s=time.time())
+        elsewhere = first.machine.with_given("input=0123abcd")
+        store.add(bundle_results.as_sample(seen, exact_bundle.manifest, elsewhere))
+    (best,) = (
+        each
+        for each in bundle_results.best(workspace=workspace, progress=Silent())
+        if each.machine.key == first.machine.key
+    )
+    assert best.ranked == first.ranked[1:]
 
 
 def test_what_was_lucky_once_is_not_the_best(bundle: Bundle) -> None:

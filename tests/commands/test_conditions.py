@@ -21,6 +21,7 @@ from hltune.commands.schedule import Scheduled, schedule
 from hltune.machine.inputs import Inputs
 from hltune.machine.open import identify
 from hltune.machine.options import MeasureOptions
+from hltune.machine.task import WROTE_BETWEEN
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
 from hltune.search.autoschedulers import BUILTIN, Adams2019Options, Mullapudi2016Options
@@ -141,9 +142,17 @@ def test_what_is_wrong_by_the_usual_tolerances_is_off_the_record(workspace: Work
     notes, machine = Notes(), identify(subject.target, usual).with_given("image=0123abcd")
     wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
     slow = Failure(stage="run", kind="timeout", message="took longer than its limit of 20 s")
-    assert drop_refuted([(PARTS, slow)], subject.spec, machine, usual, workspace, notes) == set() == {*notes}
-    assert drop_refuted([(PARTS, wrong)], subject.spec, machine, usual, workspace, notes) == {PARTS}
+    assert drop_refuted([(PARTS, slow)], subject.spec, machine, workspace, notes) == set() == {*notes}
+    assert drop_refuted([(PARTS, wrong)], subject.spec, machine, workspace, notes) == {PARTS}
     assert doubts(workspace) == [] and "is off the record" in notes[0]
+
+
+def test_what_is_wrong_by_any_tolerance_is_off_the_record(workspace: Workspace) -> None:
+    subject = load_subject(COLUMNS, workspace)
+    machine = identify(subject.target, MeasureOptions(threads=2)).with_given("--tolerance=0.5")
+    wrong = Failure(stage="verify", kind="wrong output", message=WROTE_BETWEEN)
+    assert drop_refuted([(PARTS, wrong)], subject.spec, machine, workspace, Notes()) == {PARTS}
+    assert doubts(workspace) == [] and any(workspace.directory(subject.spec).rglob("refuted.jsonl"))
 
 
 def test_a_time_on_an_image_is_no_time_on_usual_data(tmp_path: Path) -> None:

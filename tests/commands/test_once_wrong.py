@@ -103,6 +103,17 @@ def test_tolerances_that_people_gave_count_for_the_same_ones_alone(workspace: Wo
     assert not known_wrong(SPEC, HERE.with_given("--tolerance=0.1"), workspace, Silent())
 
 
+@pytest.mark.parametrize("message", ["wrote beyond the ends of an output, or of its rows", "9 values are not written"])
+@pytest.mark.parametrize("noted", [in_store, in_lines])
+def test_what_no_tolerance_makes_right_counts_whatever_was_given(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, noted: Any, message: str
+) -> None:
+    monkeypatch.setitem(globals(), "WRONG", replace(WRONG, message=message))
+    noted(workspace, EXACTLY)
+    assert known_wrong(SPEC, HERE, workspace, Silent())
+    assert known_wrong(SPEC, HERE.with_given("--tolerance=0.1"), workspace, Silent())
+
+
 def test_scalars_that_are_called_so_are_no_tolerances(workspace: Workspace) -> None:
     in_store(workspace, HERE.with_given("color_tolerance=3"))
     assert known_wrong(SPEC, HERE, workspace, Silent())
@@ -119,7 +130,7 @@ def test_where_right_schedules_are_wrong_as_well_it_says_nothing_of_other_data(w
     for machine in (HERE, ON_PHOTO):
         record = Record(name="tuned", schedule=OTHER, cost=1e-3, provenance=Named(name="tuned"))
         workspace.keep(record, SPEC, machine)
-    drop_refuted([(OTHER, disputed)], SPEC, HERE, MEASURE, workspace, Silent())
+    drop_refuted([(OTHER, disputed)], SPEC, HERE, workspace, Silent())
     assert workspace.best(SPEC, ON_PHOTO).schedule == OTHER
     assert not [*workspace.directory(SPEC).rglob("refuted.jsonl")]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hltune.commands.ours import check_bundle, check_example, check_ours
+from hltune.commands.ours import check_bundle, check_example, check_ours, check_page
 from hltune.values.directives import Schedule
 from hltune.values.errors import InputError
 from hltune.values.schedule_codec import to_json
@@ -75,3 +75,20 @@ def test_a_bundle_replaces_bundles_only(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="there is a file of yours") as caught:
             check_bundle(path)
         assert caught.value.where == str(path) and "-o" in str(caught.value.todo)
+
+
+def test_a_page_replaces_pages_of_ours_only(tmp_path: Path) -> None:
+    source, page = tmp_path / "blur.py", tmp_path / "page.html"
+    check_page(page)
+    page.write_text('<!DOCTYPE html>\n<html lang="en">\n<head>\n<title>hltune: blur</title>')
+    check_page(page)
+    for path, text in (
+        (source, "import halide as hl"),
+        (page, "<!DOCTYPE html><title>My page of hltune: blur</title>"),
+    ):
+        path.write_text(text)
+        with pytest.raises(InputError, match="there is a file of yours"):
+            check_page(path)
+        assert path.read_text() == text
+    with pytest.raises(InputError, match="this is a folder"):
+        check_page(tmp_path)

@@ -17,15 +17,21 @@ from hltune.commands.schedule import Scheduled, schedule
 from hltune.cost_model.programs import Programs
 from hltune.cost_model.scorer import Scores
 from hltune.machine.inputs import Inputs
+from hltune.machine.open import resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.sensitivity import every_func_at_root
+from hltune.pipeline.source import Source
+from hltune.schedule.parse import parse_schedule
 from hltune.search.autoschedulers import Adams2019Options, SearchOptions
 from hltune.search.pool import SearchPool
 from hltune.values.candidate import Candidate
+from hltune.values.directives import AlignStorage
 from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import schedule_hash
 from hltune.workspace.records import Workspace
-from hltune.workspace.subject import SubjectOptions, load_subject
+from hltune.workspace.subject import Subject, SubjectOptions, load_subject
+from tests.cache import CACHE
+from tests.loading import Unchecked, fresh
 
 DILATE = SubjectOptions(pipeline="dilate3x3", target="host", size=(128, 96))
 MEASURED = 3
@@ -112,14 +118,36 @@ def test_what_else_was_found_takes_part(tmp_path: Path, monkeypatch: pytest.Monk
     with SearchPool(1, timeout_s=60) as pool:
         (probe,) = pool.run(subject.spec, subject.target.name, [replace(BEAM, beam_size=1)])
         assert isinstance(probe, Candidate)
-        ranked = Ranked(subject, ranker, pool.workers, cores=2, seed=0, budget_s=60.0)
+        ranked = Ranked(subject, ranker, pool.workers, cores=2, seed=0, budget_s=60.0, counted=False)
         root = every_func_at_root(subject.spec)
         found = [candidate for candidate, _ in ranked.choose([root], [probe]).values()]
         monkeypatch.setattr("hltune.commands.ranked.mutants", lambda *_, **__: {})
-        alone = Ranked(subject, ranker, pool.workers, cores=2, seed=0, budget_s=60.0).choose([root], [probe])
+        alone = Ranked(subject, ranker, pool.workers, cores=2, seed=0, budget_s=60.0, counted=False).choose(
+            [root], [probe]
+        )
     parents = {each.provenance.parent for each in found if each and isinstance(each.provenance, Mutated)}
     assert schedule_hash(probe.schedule) in parents, "what is far better than all that was measured is changed further"
     assert {schedule: candidate for schedule, (candidate, _) in alone.items()} == {root: None, probe.schedule: probe}
+
+
+def test_memory_that_goes_back_to_the_system_is_kept_by_a_larger_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source(kind="module", location="tests.search.flawed", entry="sharpened_roots")
+    target = resolve("host")
+    spec = fresh(Unchecked(source=source, target=target.name, cache=CACHE))
+    subject = Subject(spec=spec, target=target, benchmark=None, hand_written={})
+    text = "".join(
+        f"{each}.compute_root().split(x, x, v, 16).vectorize(v).parallel(y);" for each in ("rows", "blurred", "sharp")
+    ).replace("sharp.compute_root()", "sharp")
+    monkeypatch.setattr("hltune.commands.ranked.mutants", lambda *_, **__: {})
+    ranker: Any = ByT0()
+    with SearchPool(2, timeout_s=60) as pool:
+        ranked = Ranked(subject, ranker, pool.workers, cores=2, seed=0, budget_s=60.0, counted=False)
+        plain = parse_schedule(text, spec.funcs)
+        found = ranked.choose([plain])
+    assert found.keys() > {plain}
+    made = {schedule for schedule, (candidate, _) in found.items() if candidate is not None}
+    assert all(any(isinstance(each, AlignStorage) for each in schedule.directives) for schedule in made)
+    assert min(found[each][1].seconds for each in made) < 0.95 * found[plain][1].seconds
 
 
 def test_who_asks_for_another_search_gets_it(find: Callable[..., tuple[Scheduled, Notes]]) -> None:

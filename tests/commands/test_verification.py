@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from hltune.commands.verification import verified_against
+from hltune.commands.verification import further_schedules, verified_against
 from hltune.machine.inputs import real_data
 from hltune.machine.tolerance import exact, measured
 from hltune.machine.verify import Verification
+from hltune.values.directives import ComputeRoot, Schedule
 from hltune.values.pipeline import BufferArgument, PipelineSpec, ScalarArgument
+from hltune.values.roles import Stage
 
 IMAGE = BufferArgument(name="raw", dtype="uint8", estimate=((0, 96), (0, 64)))
 GAIN = ScalarArgument(name="gain", dtype="float32", estimate=1.0)
@@ -41,6 +43,12 @@ def test_a_chaotic_output_names_the_ways_out() -> None:
     assert chaotic.startswith("camera: output toned is chaotic: floats take part")
     for way in ("real data with -i raw=FILE,", "strict_float", "--tolerance", "--integer-tolerance"):
         assert way in chaotic
+
+
+def test_what_was_written_by_hand_is_not_searched() -> None:
+    written = {"expert": Schedule((ComputeRoot(Stage("a")),))}
+    subject: Any = SimpleNamespace(spec=None, target=SimpleNamespace(name="host"), hand_written=written)
+    assert further_schedules(subject, 2)() == written
 
 
 def test_real_data_is_asked_for_by_the_names_of_the_inputs() -> None:

@@ -20,7 +20,7 @@ TYPES = dict.fromkeys(SIZES.buffers, Type("float", 32))
 
 def body_of(text: str) -> Body:
     """The one body of a program."""
-    walked = walk(parse_lowered(textwrap.dedent(text)), SIZES, TYPES, vector_bits=256)
+    walked = walk(parse_lowered(textwrap.dedent(text)), SIZES, TYPES, vector_bits=256, datapath_bits=256)
     (found,) = account(walked, "", cores=2).bodies
     return found
 

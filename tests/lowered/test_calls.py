@@ -28,7 +28,7 @@ def account_of(
     spec = spec_of("calls", hl.serialize_pipeline(hl.Pipeline([output])), arguments, [box])
     directives = parse_schedule(schedule.replace("OUTPUT", spec.funcs[-1].name), spec.funcs)
     program = parse_lowered(lower(spec, directives, target).text)
-    walked = walk(program, *arguments_of(spec), vector_bits=256)
+    walked = walk(program, *arguments_of(spec), vector_bits=256, datapath_bits=256)
     return account(walked, program_hash(program), cores=2)
 
 

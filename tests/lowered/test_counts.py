@@ -63,7 +63,7 @@ def check(worker: Worker, target: TargetInfo, tmp_path: Path) -> Check:
 def walked(worker: Worker, target: TargetInfo, spec: PipelineSpec, schedule: Schedule) -> Walked:
     lowered = worker.run(LowerJob(spec=spec, schedule=schedule, target=target.name))
     assert isinstance(lowered, Lowered), lowered
-    return walk(parse_lowered(lowered.text), *arguments_of(spec), vector_bits=256)
+    return walk(parse_lowered(lowered.text), *arguments_of(spec), vector_bits=256, datapath_bits=256)
 
 
 def counted(found: Walked) -> tuple[Counter[str], Counter[str]]:

@@ -12,6 +12,7 @@ from hltune.lowered.parse import parse_lowered
 from hltune.lowered.tree import Type
 from hltune.lowered.walk import walk
 from hltune.pipeline.layout import Dimension
+from hltune.pipeline.target import datapath_bytes
 
 WIDTH = 256
 UINT8, FLOAT32 = Type("uint", 8), Type("float", 32)
@@ -21,9 +22,10 @@ SIZES = Sizes(buffers={"input": ROW, "table": ROW, "f": ROW, "sum": ROW, "tall":
 TYPES = {**dict.fromkeys(SIZES.buffers, UINT8), "shift": Type("int", 32), "sum": FLOAT32}
 
 
-def read(text: str) -> dict[str, float]:
+def read(text: str, *, vector_bits: int = 256, datapath_bits: int = 256) -> dict[str, float]:
     """Totals over the bodies, and the features of the whole program, by name."""
-    found = features(walk(parse_lowered(textwrap.dedent(text)), SIZES, TYPES, vector_bits=256), "", cores=2)
+    program = parse_lowered(textwrap.dedent(text))
+    found = features(walk(program, SIZES, TYPES, vector_bits=vector_bits, datapath_bits=datapath_bits), "", cores=2)
     return dict(zip(BODY, found.bodies.sum(axis=0), strict=True)) | dict(zip(WHOLE, found.whole, strict=True))
 
 
@@ -186,6 +188,61 @@ def held(*sizes: int, tasks: int = 4) -> float:
 )
 def test_a_heap_that_goes_back_to_the_system_comes_with_page_faults(sizes: list[int], fault_bytes: float) -> None:
     assert held(*sizes) == pytest.approx(fault_bytes)
+
+
+def test_what_tasks_take_lies_behind_what_is_live_around_them() -> None:
+    """Two buffers that malloc keeps by themselves go back with a third one, of a loop inside."""
+    texts = [
+        f"""\
+        allocate a[uint8 * ((shift - 2)*{400_000})]
+        allocate b[uint8 * ((shift - 2)*{100_000})]
+        parallel (f.s0.y, 0, 4) {{
+         allocate c[uint8 * ((shift - 2)*{size})]
+         c[0] = (uint8)1
+         f[f.s0.y] = c[0]
+         free c
+        }}
+        free a
+        free b
+        """
+        for size in (10_000, 300_000)
+    ]
+    without, beyond = (read(text)["fault_bytes"] for text in texts)
+    assert without == 0.0 and beyond == pytest.approx(800_000 - 131_072)
+
+
+def test_buffers_that_malloc_never_keeps_come_from_the_system_each_time() -> None:
+    """And are no part of what lies at the heap's end."""
+    large, kept = (32 << 20) + 4096, 1 << 20
+    assert held(large, tasks=3) == 3 * large
+    assert held(large, kept, tasks=3) == 3 * large
+    assert held(32 << 20, tasks=3) == 0
+
+
+def test_a_vector_takes_as_many_steps_as_the_vector_unit_is_narrower() -> None:
+    text = """\
+        produce sum {
+         for (sum.s0.x, 0, 16) {
+          sum[ramp(sum.s0.x*16, 1, 16)] = sum[ramp(sum.s0.x*16, 1, 16)] + x16(1.0f)
+         }
+        }
+        """
+    whole, halves = (read(text, vector_bits=512, datapath_bits=bits) for bits in (512, 256))
+    assert (whole["add float"], halves["add float"]) == (16, 32)
+    assert whole["lanes"] == halves["lanes"] == 16 and whole["points"] == halves["points"]
+
+
+@pytest.mark.parametrize(
+    ("target", "bytes_at_a_time"),
+    [
+        ("x86-64-linux-avx512_skylake-avx512", 64),
+        ("x86-64-linux-avx512-avx512_zen4", 32),
+        ("x86-64-linux-avx512-avx512_zen4-avx512_zen5", 64),
+        ("x86-64-linux-avx2", 64),
+    ],
+)
+def test_how_wide_the_vector_unit_is_is_the_processor_s(target: str, bytes_at_a_time: int) -> None:
+    assert datapath_bytes(target, 64) == bytes_at_a_time
 
 
 def looked_up(index: str) -> dict[str, float]:

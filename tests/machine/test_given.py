@@ -10,10 +10,11 @@ import pytest
 from hltune.machine.given import on_given
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
-from hltune.values.pipeline import Number, ScalarArgument, converted
+from hltune.values.pipeline import Number, PipelineSpec, ScalarArgument, converted
 from tests.samples.values import MACHINE, SPEC
 
 USUAL = MeasureOptions(threads=2)
+EXACTLY = MeasureOptions(threads=2, tolerance=0.0, integer_tolerance=1)
 
 
 def given(inputs: Inputs, options: MeasureOptions = USUAL) -> str:
@@ -32,10 +33,20 @@ def test_what_is_given_is_named(tmp_path: Path) -> None:
     assert given(Inputs(scalars=(("k", 4),))) == "k=4"
     unnamed, named = (given(Inputs(images=((name, image),))) for name in (None, "in"))
     assert unnamed == named != given(Inputs(images=((None, other),)))
-    options = MeasureOptions(threads=2, tolerance=0.0, integer_tolerance=1)
-    assert given(Inputs(images=((None, image),), scalars=(("k", 4),)), options) == (
+    inputs = Inputs(images=((None, image),), scalars=(("k", 4),))
+    assert on_given(MACHINE, of("uint8", "float32"), inputs, EXACTLY).given == (
         f"{named}, k=4, --tolerance=0, --integer-tolerance=1"
     )
+
+
+def of(*dtypes: str) -> PipelineSpec:
+    """One whose output has elements of these types."""
+    return replace(SPEC, outputs=(replace(SPEC.outputs[0], dtypes=dtypes),))
+
+
+def test_tolerances_that_have_no_say_are_not_given() -> None:
+    found = [on_given(MACHINE, of(dtype), Inputs(), EXACTLY).given for dtype in ("float64", "int16", "bool")]
+    assert found == ["--tolerance=0", "--integer-tolerance=1", ""]
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,24 @@ from __future__ import annotations
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from hltune.machine.distances import distances
+from hltune.machine.options import MeasureOptions
 from hltune.machine.tolerance import Tolerance, limited, measured
-from hltune.machine.verify import difference, read_tolerances, usual, write_tolerances
+from hltune.machine.verify import (
+    difference,
+    differences,
+    output_path,
+    read_tolerances,
+    unwritten,
+    usual,
+    verify,
+    write_tolerances,
+)
 from hltune.pipeline.layout import Layout, stored
 
 
@@ -346,6 +357,53 @@ def test_what_nobody_wrote_shows(dtype: str) -> None:
     unwritten[1, 2] = True
     np.copyto(found, expected, where=~unwritten)
     assert difference(found, expected, measured("o", expected, [("again", expected)])) is not None
+
+
+def test_what_nobody_wrote_shows_where_no_number_is_expected() -> None:
+    """Unless that is what is expected, as where it was an input."""
+    expected = np.full((3, 4), np.nan, np.float32)
+    words = expected.view(np.uint32)
+    words[0, 1] = 2**32 - 1
+    tolerances = [usual("o", expected), usual("p", np.zeros(3, np.uint8))]
+    wanted = [expected, np.full(3, 255, np.uint8)]
+    found = [expected.copy(), wanted[1].copy()]
+    assert differences(found, wanted, tolerances) is None and unwritten(found, wanted, tolerances) is None
+    found[0].view(np.uint32)[1:, 2] = 2**32 - 1
+    assert differences(found, wanted, tolerances) is None
+    assert unwritten(found, wanted, tolerances) == "wrong output o: 2 of 12 values are not written, the first at (2, 1)"
+
+
+class _Process:
+    def enter(self, *_: object, **__: object) -> None: ...
+
+
+def test_that_nobody_wrote_it_is_said_first(tmp_path: Path) -> None:
+    """For that is wrong by any tolerance."""
+    expected = np.arange(12, dtype=np.float32).reshape(3, 4)
+    np.save(output_path(tmp_path, 0), expected)
+    write_tolerances(tmp_path, [limited("o", expected, 0.5, text="", reason="--tolerance")])
+    found = expected.copy()
+    found.view(np.uint32)[2] = 2**32 - 1
+    process: Any = _Process()
+    failure = verify(process, [found], tmp_path, MeasureOptions(threads=1))
+    assert failure is not None and failure.is_wrong_by_any and "4 of 12 values are not written" in failure.message
+    assert verify(process, [expected], tmp_path, MeasureOptions(threads=1)) is None
+
+
+def test_floats_that_are_no_whole_numbers_may_be_rounded_otherwise_though_nothing_was_seen() -> None:
+    """Sums of fewer steps than are tried in another order."""
+    expected = np.sqrt(np.arange(1, 1000, dtype=np.float32))
+    tolerance = measured("o", expected, [("again", expected)])
+    assert difference(expected * np.float32(1 + 4e-6), expected, tolerance) is None
+
+
+@pytest.mark.parametrize("kind", ["counts", "labels"])
+def test_what_is_the_same_however_it_is_computed_hardly_differs(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    expected = (rng.integers(12_000, 18_000, 256) if kind == "counts" else np.arange(30_000)).astype(np.float32)
+    tolerance = measured("o", expected, [("again", expected), ("in another order", expected)])
+    assert difference(np.nextafter(expected, np.float32(0)), expected, tolerance) is None
+    assert difference(expected + np.float32(1), expected, tolerance) is not None
 
 
 def test_tolerances_are_kept_in_a_file(tmp_path: Path) -> None:

@@ -375,3 +375,43 @@ def both():
 """
     )
     assert "an element of a Tuple has the same name as another output" in message(load, file)
+
+
+STARTS_PROCESSES = """
+import multiprocessing
+import os
+
+import halide as hl
+
+x = hl.Var("x")
+{before}
+
+def double(number):
+    return 2 * number
+
+@hl.generator("doubled")
+class Doubled(hl.Generator):
+    output = hl.OutputBuffer(hl.Int(32), 1)
+
+    def generate(self):
+        g = self
+        {table}
+        g.output[x] = x + sum(table)
+        g.output.set_estimates([(0, 64)])
+        if not g.using_autoscheduler():
+            g.output.vectorize(x, 8)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "table"),
+    [
+        ("", "with multiprocessing.get_context('fork').Pool(1) as pool: table = pool.map(abs, [1, 2])"),
+        ("pool = multiprocessing.get_context('fork').Pool(1)", "table = pool.map(abs, [1, 2])"),  # left open
+    ],
+)
+def test_a_file_may_start_processes(load: Load, tmp_path: Path, before: str, table: str) -> None:
+    """And the author's schedule is known all the same."""
+    file = tmp_path / "doubled.py"
+    file.write_text(STARTS_PROCESSES.format(before=before, table=table))
+    assert load(file).manual is not None

@@ -18,18 +18,20 @@ import numpy as np
 import pytest
 
 from hltune.commands.pretrain import Pretrained
-from hltune.cost_model.adams2019.lineage import read_stored
+from hltune.cost_model.adams2019.lineage import Lineage, read_stored
 from hltune.cost_model.adams2019.weights import builtin_weights, read_weights, weights_hash
 from hltune.cost_model.ranker_file import Rankers
 from hltune.lowered.features import VERSION
-from hltune.machine.open import resolve
+from hltune.machine.open import identify, resolve
 from hltune.pretraining.ranking import Ranking
 from hltune.pretraining.replay import Replay, is_held_out
 from hltune.samples.reader import Reader
 from hltune.search.autoschedulers import Adams2019Options
 from hltune.values.errors import InputError
 from hltune.workspace.default_weights import initial_weights
-from tests.pretraining.conftest import Recorder, make_options, run
+from hltune.workspace.records import Workspace
+from tests.cost_model.adams2019.test_lineage_files import ORIGIN
+from tests.pretraining.conftest import MEASURE, Recorder, make_options, run
 from tests.samples import stored
 
 pytestmark = pytest.mark.long
@@ -172,3 +174,13 @@ def test_held_out_programs_are_never_learned(finished: tuple[Path, Pretrained]) 
         held_out = [key for key in reader.pipelines() if is_held_out(key)]
         assert result.checkpoint.programs == len(reader.pipelines()) - len(held_out)
     assert result.checkpoint.held_out.new.pipelines == len(held_out)
+
+
+def test_without_a_batch_the_default_stays_as_it_was(tmp_path: Path) -> None:
+    folder = Workspace(tmp_path).default_folder(identify(resolve("host"), MEASURE))
+    before = Lineage(folder).write("best", 1, builtin_weights(), ORIGIN, None, keep=True).read_bytes()
+    recorder = Recorder()
+    result = run(tmp_path, make_options(minutes=1e-6), recorder, use=True)
+    assert result.default is None and not result.batches
+    assert any("the default stays as it was" in note and "give more --minutes" in note for note in recorder.notes)
+    assert [each.read_bytes() for each in folder.glob("*.weights")] == [before]

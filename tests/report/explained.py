@@ -18,7 +18,12 @@ from hltune.values.unit import MILLISECONDS
 from tests.report.values import CRASH, HOST, SCHEDULE, SUBJECT
 
 ACCOUNT = Account(
-    bodies=(), allocations=(), terms=dict.fromkeys(TERMS, 0.0) | {"compute": 2e-3}, launches=0.0, program_hash="one"
+    bodies=(),
+    allocations=(),
+    held=(),
+    terms=dict.fromkeys(TERMS, 0.0) | {"compute": 2e-3},
+    launches=0.0,
+    program_hash="one",
 )
 UNREADABLE = Failure(stage="read", kind="error", message="a lowered program that this version cannot read")
 PROFILED = Profile(

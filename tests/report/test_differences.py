@@ -44,6 +44,7 @@ def nest(*loops: tuple[str, str, float], lanes: float = 8.0) -> Account:
     return Account(
         bodies=(body,),
         allocations=(),
+        held=(),
         terms=dict.fromkeys(TERMS, 0.0) | {"compute": 1e-3},
         launches=0.0,
         program_hash=repr((loops, lanes)),

@@ -69,3 +69,28 @@ def test_who_reads_may_go_away_and_a_log_s_disk_be_full(place: str) -> None:
         out, _ = process.communicate("\n", timeout=60)
     os.close(writing)
     assert (out, process.returncode) == ("done\n", 0)
+
+
+PRINTING = """
+import sys
+from hltune.report.layout import LastingConsole, print_lines
+
+print("ready", file=sys.stderr, flush=True)
+input()
+console = LastingConsole()
+for number in range(200):
+    print_lines(console, "x" * 1000)
+print("done", file=sys.stderr)
+"""
+
+
+def test_what_is_printed_may_be_read_in_part() -> None:
+    """What is done after that is done."""
+    reading, writing = os.pipe()
+    command = [sys.executable, "-c", PRINTING]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=writing, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None and process.stderr.readline() == "ready\n"
+        os.close(reading)
+        os.close(writing)
+        _, error = process.communicate("\n", timeout=60)
+    assert (error, process.returncode) == ("done\n", 0)

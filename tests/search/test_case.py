@@ -43,7 +43,7 @@ def account(**loaded: Mapping[str, float]) -> Account:
         )
         for func, each in loaded.items()
     )
-    return Account(bodies=bodies, allocations=(), terms={}, launches=0.0, program_hash="")
+    return Account(bodies=bodies, allocations=(), held=(), terms={}, launches=0.0, program_hash="")
 
 
 def test_an_inlined_func_is_computed_for_each_of_its_consumers() -> None:

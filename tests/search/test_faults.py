@@ -10,10 +10,12 @@ import pytest
 from hltune.lowered.account import Account, AccountJob
 from hltune.lowered.features import CACHES
 from hltune.lowered.job import Lowering
+from hltune.lowered.memory import Held
 from hltune.machine.open import target_job
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.source import Source
 from hltune.pipeline.target import TargetInfo
+from hltune.runtime.malloc import KEPT
 from hltune.runtime.worker import Worker
 from hltune.schedule.loops import loop_nests
 from hltune.schedule.parse import parse_schedule
@@ -23,7 +25,7 @@ from hltune.search.faults import KINDS, faults
 from hltune.search.mutation import ALIKE
 from hltune.search.remedied import REMEDY, remedied
 from hltune.search.remedies import Patient
-from hltune.values.directives import ComputeRoot, Directive, Schedule, StoreIn, StoreRoot, Vectorize
+from hltune.values.directives import AlignStorage, ComputeRoot, Directive, Schedule, StoreIn, StoreRoot, Vectorize
 from hltune.values.errors import Failure
 from hltune.values.pipeline import PipelineSpec
 from hltune.values.provenance import Mutated
@@ -119,7 +121,7 @@ def test_what_nobody_had_time_to_read_is_not_tried(readers: dict[str, Reader], k
 
 
 def test_every_kind_of_fault_is_planted_or_about_memory() -> None:
-    assert {flaw.kind for flaw in FLAWS} | {"allocations"} == KINDS.keys()
+    assert {flaw.kind for flaw in FLAWS} | {"allocations", "faults"} == KINDS.keys()
 
 
 def test_a_good_schedule_has_fewer_faults(reader: Reader) -> None:
@@ -330,6 +332,47 @@ def test_which_cache_a_func_goes_through_is_the_machine_s(
     case = replace(reader.case("rows.compute_root().parallel(y);"), caches=caches)
     found = [each.text for each in KINDS["memory"](case)]
     assert len(found) == (what is not None) and all(what is not None and what in each for each in found)
+
+
+def test_a_padded_buffer_keeps_memory_from_going_back_to_the_system(readers: dict[str, Reader]) -> None:
+    """Two buffers of nearly one size are more than twice the larger one, with what malloc takes beyond the need."""
+    reader = readers["sharpened_roots"]
+    case = reader.case("rows.compute_root(); blurred.compute_root();")
+    (fault,) = KINDS["faults"](case)
+    assert str(fault.stage) == "rows" and fault.seconds == case.account.terms["faults"] > 0.05 * case.account.seconds
+    assert "MiB come from the system anew" in fault.text
+    padded = [each for change in fault.changes for each in change.directives if isinstance(each, AlignStorage)]
+    assert [(str(each.stage), each.var) for each in padded] == [("rows", "y"), ("blurred", "y")]
+    assert all(1538 < each.alignment < 2400 for each in padded)
+    assert all(reader(change).terms["faults"] == 0.0 for change in fault.changes)
+    before = {each.buffer: each.bytes for each in case.account.allocations}
+    after = {each.buffer: each.bytes for each in reader(fault.changes[0]).allocations}
+    assert 1.1 * before["rows"] < after["rows"] < 1.6 * before["rows"] and before["blurred"] == after["blurred"]
+    assert not [*KINDS["faults"](replace(case, counted=True))]
+    turned = reader.case("rows.compute_root().reorder_storage(y, x).align_storage(x, 8); blurred.compute_root();")
+    (change, _) = next(KINDS["faults"](turned)).changes
+    (align,) = (each for each in change.directives if isinstance(each, AlignStorage))
+    assert align.var == "x" and 2050 < align.alignment < 3200 and reader(change).terms["faults"] == 0.0
+    assert not [*KINDS["faults"](reader.case(f"rows.compute_root().align_storage(y, {padded[0].alignment});"))]
+
+
+@pytest.mark.parametrize(("mebibytes", "padded"), [(22, True), (31, False)])
+def test_no_buffer_is_padded_beyond_what_malloc_keeps(readers: dict[str, Reader], mebibytes: int, padded: bool) -> None:
+    reader = readers["sharpened_roots"]
+    case = reader.case("rows.compute_root(); blurred.compute_root();")
+    rows = next(each for each in case.account.allocations if each.buffer == "rows")
+    times = (mebibytes << 20) / rows.bytes
+    larger = [
+        replace(each, bytes=each.bytes * times, extents=(each.extents[0], each.extents[1] * times))
+        for each in case.account.allocations
+    ]
+    held = (Held(runs=1.0, peak=sum(each.bytes for each in larger), grown=sum(each.bytes for each in larger) + KEPT),)
+    account = replace(case.account, allocations=tuple(larger), held=held)
+    (fault,) = KINDS["faults"](replace(case, account=account))
+    assert ("pad one" in fault.text) == padded == bool(fault.changes)
+    for change in fault.changes:
+        (align,) = (each for each in change.directives if isinstance(each, AlignStorage))
+        assert (31 << 20) < align.alignment * larger[0].bytes / larger[0].extents[1] < (32 << 20) - 4096
 
 
 def test_waiting_for_memory_is_no_fault_where_it_is_not_counted(readers: dict[str, Reader]) -> None:

@@ -82,6 +82,45 @@ def test_two_groups_become_one() -> None:
         assert (Parallel, "yo") not in loops(schedule, "two")
 
 
+def test_a_func_goes_into_any_loop_around_its_consumer_with_what_is_in_its_own_loops_or_without() -> None:
+    found = changed(joined, patient(GROUPS), "two")
+    alone = {"three": "four.y in four.yo", "two": "four.yo", "one": "two.y in two.yo"}
+    assert alone in found and alone | {"one": "four.yo"} in found
+
+
+def test_where_a_consumer_is_deep_inside_all_loops_around_it_are_tried() -> None:
+    text = "three.compute_at(four, x); four.split(x, xo, x, 8); two.compute_at(three, y); one.compute_root();"
+    found = changed(joined, patient(text), "one")
+    assert {"three.y", "four.x", "four.xo", "four.y"} <= {each["one"].partition(" ")[0] for each in found}
+
+
+def test_what_others_read_as_well_goes_where_all_of_them_are() -> None:
+    """Elsewhere, Halide would refuse it."""
+    consumers = CONSUMERS | {"one": frozenset(("two", "four"))}
+    text = "two.compute_root(); three.compute_root(); one.compute_root();"
+    assert not changed(joined, patient(text, consumers), "one")
+    text = "two.compute_at(four, y); three.compute_at(four, x); one.compute_root();"
+    assert {each["one"].partition(" ")[0] for each in changed(joined, patient(text, consumers), "one")} == {"four.y"}
+
+
+def test_what_the_threads_shared_is_not_rounded_up_to_their_shares() -> None:
+    """Each would compute its 16 rows for every row that is needed."""
+    of = patient(GROUPS)
+    found = [each for directives in joined(of, "two") for each in of.changed(directives)]
+    splits = [each for schedule in found for each in schedule.directives if isinstance(each, Split)]
+    assert {each.tail for each in splits if each.stage.func == "two"} == {"GuardWithIf"}
+    assert {each.tail for each in splits if each.stage.func == "four"} == {"Auto"}
+
+
+def test_where_a_loop_gives_the_threads_their_work_in_each_iteration_so_does_what_goes_in_there() -> None:
+    text = "three.compute_root().parallel(y); two.compute_root().split(y, yo, y, 16).parallel(yo); one.compute_root();"
+    of = patient(f"{text} three.reorder(y, x).parallel(x);")
+    found = [each for directives in joined(of, "two") for each in of.changed(directives)]
+    serial = [each for each in found if loops(each, "two") == [(Split, "y"), (Parallel, "yo")]]
+    assert [places(each)["two"] for each in serial] == ["three.x"]
+    assert loops(serial[0], "three") == [(Parallel, "y")]
+
+
 def test_a_group_is_parted() -> None:
     """What only the first part needs goes with it; the rest stays."""
     of = patient(ONE_GROUP)

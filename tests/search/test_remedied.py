@@ -38,7 +38,7 @@ def case(text: str, *, lanes: float = 1.0) -> Case:
         for func, loaded in READ.items()
     )
     terms = {**dict.fromkeys(TERMS, 0.0), "compute": float(len(bodies))}
-    account = Account(bodies=bodies, allocations=(), terms=terms, launches=0.0, program_hash="")
+    account = Account(bodies=bodies, allocations=(), held=(), terms=terms, launches=0.0, program_hash="")
     schedule = parse_schedule(text, FUNCS)
     return Case(
         spec=pipeline(*FUNCS), schedule=schedule, account=account, root=account, cores=2, vector_bytes=32, caches=()

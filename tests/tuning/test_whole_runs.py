@@ -268,7 +268,7 @@ def test_what_was_wrong_with_other_threads_does_not_win_and_leaves_no_sample_her
     assert former is not None
     wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
     fewer = replace(place.machine, threads=1)
-    drop_refuted([(former.schedule, wrong)], spec, fewer, MEASURE, place.workspace, whole.heard)
+    drop_refuted([(former.schedule, wrong)], spec, fewer, place.workspace, whole.heard)
     assert whole.tuned is not None
     whole.tune(budget=Budget(rounds=0))
     assert whole.tuned is not None and whole.tuned.schedule != former.schedule
@@ -284,7 +284,7 @@ def test_what_another_command_found_wrong_does_not_win_again(whole: Whole) -> No
     assert former is not None
     wrong = Failure(stage="verify", kind="wrong output", message="3 of 9 elements differ")
     verdicts = [(former.schedule, wrong)]
-    drop_refuted(verdicts, place.subject.spec, place.machine, MEASURE, place.workspace, whole.heard)
+    drop_refuted(verdicts, place.subject.spec, place.machine, place.workspace, whole.heard)
     assert whole.tuned is None
     for budget in (Budget(rounds=0), Budget(rounds=1)):
         whole.tune(budget=budget)

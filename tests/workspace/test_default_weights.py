@@ -30,6 +30,7 @@ EVER_SHIPPED = {
     "e64e944f5d754ad209ae5f8f50b5bd17d8f7aa270cfe7eeabe4e1572d6b773a1",
     "264d7ff557d59477e090a33a211619f7b7d243f2d5e2439a36229b386b3f3fab",
     "c01a02fa99092f2b3882c171daec467e73fc72c9592c3056a9069a44ab9a379f",
+    "4799081e3ade477fb3cf1f7b41195d705d5cabb285f568ce42cdbb8de69c7a5a",
 }
 """Hashes of all default weights that any version has brought: who has begun with them goes on from them."""
 

@@ -19,6 +19,7 @@ from hltune.machine.portable import Numbers, random_numbers, stream
 from hltune.machine.tolerance import Tolerance
 from hltune.machine.verify import output_path, read_tolerances
 from hltune.pipeline.images import Array
+from hltune.pipeline.layout import blank
 
 MOST_SAMPLES = 1 << 16
 _SIGMAS, _FEW = 4.0, 4.0
@@ -32,6 +33,7 @@ class Expected:
 
     Attributes:
         exact: it has to have this hash.
+        blank: how many floats look as if nobody had written them.
         positions: of the samples, by the order of elements in memory, little-endian words of 64 bits.
         values: of the samples, as they lie in memory.
         samples: how many there are.
@@ -42,6 +44,7 @@ class Expected:
 
     exact: bool
     hash: int
+    blank: int
     positions: bytes
     values: bytes
     samples: int
@@ -80,6 +83,7 @@ def _expected(output: Array, tolerance: Tolerance, seed: int) -> Expected:
     return Expected(
         exact=not is_float and tolerance.levels == (0.0,) and not any(map(any, tolerance.allowed)),
         hash=hash_of(output),
+        blank=int(np.count_nonzero(blank(output))),
         positions=positions.astype("<u8").tobytes(),
         values=output.reshape(-1)[positions].tobytes(),
         samples=len(positions),

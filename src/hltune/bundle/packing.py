@@ -87,7 +87,7 @@ def pack(files: Sequence[Path], output: Path) -> None:
     part = part_of(output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
             for path in files:
                 archive.write(path, path.name)
         part.replace(output)

@@ -159,6 +159,7 @@ def _checked(name: str, file: str, expected: Expected) -> dict[str, object]:
         "file": json.dumps(file),
         "exact": int(expected.exact),
         "hash": f"{expected.hash}u",
+        "blank": f"{expected.blank}u",
         "samples": f"{expected.samples}u",
         "near_zero": repr(expected.near_zero),
         "levels": len(expected.levels),

@@ -46,11 +46,11 @@ def report(
     with interrupts.importing():
         import webbrowser
 
+        from hltune.commands.ours import check_page
         from hltune.report.layout import print_lines
-        from hltune.runtime.files import check_file
         from hltune.suite.catalog import expanded
 
-    check_file(file)
+    check_page(file)
     document = write_report(
         [source.subject(name) for name in expanded(pipelines)],
         against=against,

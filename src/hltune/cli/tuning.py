@@ -99,10 +99,10 @@ class PageFlags:
 
     def check(self) -> None:
         """Raises an `InputError` if it cannot be written, or there is none to watch."""
-        from hltune.runtime.files import check_file
+        from hltune.commands.ours import check_page
 
         if self.report is not None:
-            check_file(self.report)
+            check_page(self.report)
         elif self.watch:
             raise InputError("nothing to watch", found="--watch without --report", todo="give --report FILE")
 
@@ -144,12 +144,11 @@ def tune(
 ) -> int:
     """`hltune tune`."""
     with interrupts.importing():  # JAX and LightGBM, which takes longer than most other commands
-        from rich.console import Console
-
         from hltune.cli.reporting import this_command, write_report
         from hltune.commands import tune as command
         from hltune.commands.survivors import Survivors, load_subjects
         from hltune.report import tune as report
+        from hltune.report.layout import LastingConsole
         from hltune.report.pictures import plot_curve
         from hltune.report.tables import print_failed
         from hltune.suite.catalog import expanded
@@ -195,10 +194,11 @@ def tune(
                 progress.note(str(error))
                 pictures.append(())
     if not output.json:
+        console = LastingConsole()
         for result, paths in zip(tuning.results, pictures, strict=True):
-            report.print_tuned(Console(), result, (*result.files, *paths))
+            report.print_tuned(console, result, (*result.files, *paths))
         if tuning.failed:
-            print_failed(Console(), tuning.failed)
+            print_failed(console, tuning.failed)
     code = 1 if tuning.failed else 0
     if page.report is not None:
         names = {result.subject.spec.name for result in tuning.results}

@@ -185,8 +185,9 @@ class Head:
         for member in self.members():
             if member.ray_id not in alive:
                 self.lose(member)
+        end_s = now_s + (START_S if wait else 0.0)  # all of them start at once
         for ray_id in [*self._starting]:
-            self._join(ray_id, timeout_s=START_S if wait else 0.0)
+            self._join(ray_id, timeout_s=max(0.0, end_s - time.monotonic()))
         self._claim_again()
 
     def wait(self, machine: MachineId | None = None) -> None:

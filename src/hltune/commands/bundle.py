@@ -17,6 +17,7 @@ from hltune.bundle.manifest import Entry, Manifest
 from hltune.bundle.packing import device_notes, pack
 from hltune.bundle.results import CONDITIONS
 from hltune.bundle.tables import check_size
+from hltune.commands.once_wrong import once_wrong
 from hltune.commands.ours import check_bundle
 from hltune.commands.store import hold_store, lock_store
 from hltune.commands.verification import further_schedules, verified_against
@@ -230,7 +231,7 @@ def _choose(
             )
         unknown = replace(here, cpu="", target=subject.target.name, conditions=CONDITIONS)
         machine = known or unknown.with_given(given)
-        history = History(spec, machine, store)
+        history = History(spec, machine, store, wrong=once_wrong(spec, machine, workspace, store))
         lineage = Lineage(workspace.weights(spec, machine))
         bundled = Bundled(
             subject=subject,

@@ -13,6 +13,7 @@ from hltune.bundle.manifest import Manifest
 from hltune.bundle.packing import read_manifest
 from hltune.bundle.results import CONDITIONS, Measured, Problem, Results, bundle_of, read_results
 from hltune.commands.export import export_texts
+from hltune.commands.once_wrong import once_wrong
 from hltune.commands.store import hold_store
 from hltune.machine.open import resolve
 from hltune.runtime.progress import Progress
@@ -184,16 +185,25 @@ def _read(manifest: Manifest, results: Results, added: int, refuted: int, best: 
 def _best(store: Reader, spec: PipelineSpec, machine: MachineId, workspace: Workspace, progress: Progress) -> Best:
     """Keeps the best schedule as a record of the device, and writes it."""
     key = (spec.content_hash, machine.key)
-    ranked = tuple(each for each in store.best(*key, _SHOWN) if each.schedule is not None)
+    wrong = once_wrong(spec, machine, workspace, store)
+    fastest = store.best(*key, _SHOWN + len(wrong))
+    ranked = tuple(each for each in fastest if each.schedule is not None and each.schedule_hash not in wrong)[:_SHOWN]
     files: tuple[Path, ...] = ()
-    if ranked and (schedule := ranked[0].schedule) is not None:
+    if ranked:
         progress.phase(f"writing the best schedule of {spec.name}")
-        cost = ranked[0].cost
-        workspace.replace(
-            Record(name=TUNED, schedule=schedule, cost=cost, provenance=ranked[0].provenance), spec, machine
-        )
-        subject = Subject(spec=spec, target=resolve(machine.target), benchmark=None, hand_written={})
-        about = About.today(spec, machine, cost)
-        files = export_texts(about, subject, schedule, workspace.device_texts(spec, machine))
+        try:
+            files = _keep(ranked[0], spec, machine, workspace)
+        except InputError as error:  # who only looks may do so where nothing can be written
+            progress.note(f"{spec.name}: the best schedule could not be written: {error}")
     measured = len(store.costs(*key))
     return Best(pipeline=spec.name, machine=machine, measured=measured, ranked=ranked, files=files)
+
+
+def _keep(best: Ranked, spec: PipelineSpec, machine: MachineId, workspace: Workspace) -> tuple[Path, ...]:
+    """Puts it on record, and writes it in all forms of text."""
+    assert best.schedule is not None
+    record = Record(name=TUNED, schedule=best.schedule, cost=best.cost, provenance=best.provenance)
+    workspace.replace(record, spec, machine)
+    subject = Subject(spec=spec, target=resolve(machine.target), benchmark=None, hand_written={})
+    about = About.today(spec, machine, best.cost)
+    return export_texts(about, subject, best.schedule, workspace.device_texts(spec, machine))

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hltune.commands.example import START, several, start_of_id
+from hltune.commands.example import several, start_of_id
 from hltune.commands.once_wrong import known_wrong
+from hltune.commands.samples import START
 from hltune.runtime.progress import Progress, Silent
 from hltune.samples.reader import Reader
 from hltune.values.cost import Measurement

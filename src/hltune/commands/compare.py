@@ -148,7 +148,7 @@ def compare(
     recorders = {label: record.name for label, record in recorded.items()}
     rows = [Row.of(name, recorders.get(name, name), candidates.get(name), each) for name, each in measured.items()]
     rows = fastest_first(without_twins(rows, {*recorded} - {TUNED}))
-    refuted = drop_refuted(verdicts, spec, key, measure, workspace, progress)
+    refuted = drop_refuted(verdicts, spec, key, workspace, progress)
     drop_once_wrong(partial(refutation, wrong), spec, key, workspace, progress)
     known = {(record.name, record.schedule) for record in records if not record.elsewhere}
     unproven = {record.name for record in records if record.name == TUNED and not record.has_won}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from hltune.bundle.results import CONDITIONS
-from hltune.commands.samples import ID_DIGITS, chosen_machine, chosen_pipeline, pipeline_list
+from hltune.commands.samples import ID_DIGITS, START, chosen_machine, chosen_pipeline, pipeline_list
 from hltune.machine.given import as_given, given_text
 from hltune.machine.inputs import Inputs
 from hltune.machine.options import MeasureOptions
@@ -24,8 +23,6 @@ from hltune.workspace.lines import read_lines
 from hltune.workspace.records import Workspace
 from hltune.workspace.tunings import TuningCommand
 
-START = re.compile("[0-9a-f]{6,64}")
-"""Of an id: with fewer digits, words might be taken for one."""
 _SHOWN = 10
 _WHERE_IDS_ARE = "`hltune samples best` and `samples failures` show ids"
 

@@ -154,7 +154,7 @@ def explain(
         verdicts = [(known[name], each) for name, each in measured.items()]
 
         def refute(found: Iterable[tuple[Schedule, Measurement]]) -> None:
-            drop_refuted(found, subject.spec, machine, measure, workspace, progress)
+            drop_refuted(found, subject.spec, machine, workspace, progress)
 
         refute(verdicts)
         _check_works(chosen, measured)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from hltune.machine.options import MeasureOptions
+from hltune.machine.given import has_tolerances
 from hltune.runtime.progress import Progress
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement, repair_of
@@ -81,7 +81,6 @@ def drop_refuted(
     measured: Iterable[tuple[Schedule, Measurement]],
     spec: PipelineSpec,
     machine: MachineId,
-    measure: MeasureOptions,
     workspace: Workspace,
     progress: Progress,
 ) -> frozenset[Schedule]:
@@ -93,8 +92,9 @@ def drop_refuted(
     wrong = ((schedule, each) for schedule, each in measured if isinstance(each, Failure) and each.is_wrong)
     refuted = {repair_of(each) or schedule: each for schedule, each in wrong}
     for schedule, failure in refuted.items():
+        counts = failure.is_wrong_by_any or not has_tolerances(machine.given)
         try:
-            if measure.usual_tolerances:
+            if counts:
                 everywhere = not failure.is_disputed
                 names = workspace.drop(schedule, spec, machine, other_conditions=everywhere)
                 so = "is off the record"
@@ -103,7 +103,7 @@ def drop_refuted(
         except (InputError, OSError) as error:  # a disk that is full or read-only takes no comparison away
             progress.note(f"{spec.name}: that a schedule is wrong could not be noted. {error}")
             continue
-        if measure.usual_tolerances and not failure.is_disputed:
+        if counts and not failure.is_disputed:
             with contextlib.suppress(InputError):  # what is off the record is so, whether or not tuning hears of it
                 add_line(workspace.refuted(spec, machine), Refuted.of(schedule, failure, machine.cpu))
         if names:

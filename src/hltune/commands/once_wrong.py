@@ -22,25 +22,24 @@ def once_wrong(
     """How outputs were wrong, the last time, by the hashes of the schedules.
 
     With another number of threads, other features of the processor or other data, a schedule is no more to be trusted.
-    What is wrong by one tolerance may be right by another one, so that where people gave any, theirs alone count; and
-    where right schedules are wrong on some data, that says nothing of others.
+    What is wrong by one tolerance may be right by another one, so that where people gave any, theirs alone count, but
+    for what no tolerance makes right; and where right schedules are wrong on some data, that says nothing of others.
 
     Args:
         reader: the sample store; None if there is none.
     """
     found: dict[str, Failure] = {}
-    if _by_usual_tolerances(machine):
-        for file in workspace.refuted_anywhere(spec):
-            found |= {schedule_hash(schedule): failure for schedule, failure in read_refuted(file, machine.cpu)}
+    usual = not has_tolerances(machine.given)
+    for file in workspace.refuted_anywhere(spec):
+        for schedule, failure in read_refuted(file, machine.cpu):
+            if usual or failure.is_wrong_by_any:
+                found[schedule_hash(schedule)] = failure
     for key, where, failure in reader.wrong(spec.content_hash) if reader else ():
-        alike = where.cpu == machine.cpu and _by_usual_tolerances(where, machine) and not failure.is_disputed
+        comparable = failure.is_wrong_by_any or (usual and not has_tolerances(where.given))
+        alike = where.cpu == machine.cpu and comparable and not failure.is_disputed
         if where.key == machine.key or alike:
             found[key] = failure
     return found
-
-
-def _by_usual_tolerances(*machines: MachineId) -> bool:
-    return not any(has_tolerances(each.given) for each in machines)
 
 
 def known_wrong(spec: PipelineSpec, machine: MachineId, workspace: Workspace, progress: Progress) -> dict[str, Failure]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from hltune.bundle.packing import MANIFEST
+from hltune.runtime.files import check_file
 from hltune.values.errors import InputError
 
 _MARKS = {
@@ -17,6 +18,7 @@ _MARKS = {
 """How the texts begin that hltune writes; other comments may come first."""
 _VERSION = re.compile(r'(?:, version |"hash": ")([0-9a-f]{12,})')
 """What they say of the pipeline: the beginning of its hash, or all of it."""
+_PAGE = re.compile(r"<!DOCTYPE html>\s.*?<title>hltune: ", re.DOTALL)
 _BEGINNING = 100_000
 _ELSEWHERE = "give another -o"
 
@@ -61,6 +63,13 @@ def check_bundle(path: Path) -> None:
     """Raises an `InputError` for a file that exists and is no bundle."""
     if path.exists() and not _is_bundle(path):
         raise _theirs(path, "a bundle that hltune made", "give another name by -o")
+
+
+def check_page(path: Path) -> None:
+    """Raises an `InputError` for a file that cannot be written, and for one that exists and is no page of ours."""
+    check_file(path)
+    if path.exists() and not _PAGE.match(_beginning(path)):
+        raise _theirs(path, "a page that hltune wrote", "give another FILE")
 
 
 def _resolved(paths: Iterable[str | Path]) -> set[Path]:

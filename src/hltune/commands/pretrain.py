@@ -17,7 +17,7 @@ from hltune.commands.store import hold_store, lock_store
 from hltune.cost_model.adams2019.lineage import Lineage, read_stored
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, random_weights, weights_hash
 from hltune.cost_model.ranker_file import Rankers, read_ranker
-from hltune.machine.open import identify, resolve
+from hltune.machine.open import caches_of, identify, resolve
 from hltune.machine.options import MeasureOptions
 from hltune.machine.protocol import Machine
 from hltune.pipeline.target import TargetInfo
@@ -131,7 +131,7 @@ def pretrain(
         machine, pool = stack.enter_context(place.machine()), stack.enter_context(place.pool())
         todo = "the same command goes on"
         store = stack.enter_context(hold_store(workspace.samples, progress, todo=todo, lock=lock))
-        run = _open(stack, options, info, place, machine, pool, workspace, store)
+        run = _open(stack, options, info, place, machine, pool, workspace, store, caches_of(info, measure))
         _lower_again(run, store, progress, end_s=(time.monotonic() + end_s) / 2)
         hashes = _measure_benchmarks(run, workspace, progress) if options.benchmarks else []
         progress.begin(done=run.journal.batches, batches=options.batches, end_s=end_s)
@@ -154,7 +154,11 @@ def pretrain(
             ranker = _rank(run, hashes, progress)
         for other, count in run.batcher.others.measured.items():
             progress.note(f"{count} schedules were measured for {other.cpu} ({other.key}) as well")
-        default = _use(workspace.default_folder(machine.identity), checkpoint, ranker) if use else None
+        default = None
+        if use and run.journal.batches:
+            default = _use(workspace.default_folder(machine.identity), checkpoint, ranker)
+        elif use:
+            progress.note("the default stays as it was, for there was no time for a batch; give more --minutes")
     return Pretrained(
         journal=run.journal,
         batches=tuple(batches),
@@ -220,6 +224,7 @@ def _open(
     pool: SearchPool,
     workspace: Workspace,
     store: Store,
+    caches: tuple[int, ...],
 ) -> _Run:
     directory = workspace.pretrained(machine.identity)
     lineage, rankers, journal_path = Lineage(directory), Rankers(directory), directory / _JOURNAL
@@ -240,6 +245,7 @@ def _open(
         machine=machine,
         pool=pool,
         store=store,
+        caches=caches,
     )
     batcher = Batcher(trials=trials, others=Others(place.others, partial(_on, trials)), maker=maker)
     return _Run(
@@ -260,7 +266,7 @@ def _on(trials: Trials, machine: Machine) -> Trials:
     identity, options = machine.identity, trials.options
     search = replace(options.search, parallelism=identity.threads)
     target = resolve(identity.target)
-    return replace(trials, options=replace(options, search=search), target=target, machine=machine)
+    return replace(trials, options=replace(options, search=search), target=target, machine=machine, caches=())
 
 
 def _initial_weights(options: PretrainOptions, target: TargetInfo, journal: Journal | None) -> Weights:

@@ -10,6 +10,7 @@ import numpy as np
 from hltune.cost_model.pretrained import Pretrained
 from hltune.runtime.worker import AnyWorker
 from hltune.search.mutation import Parent, mutants
+from hltune.tuning.cases import Cases
 from hltune.tuning.drafts import Drafts
 from hltune.tuning.predicted import Predicted
 from hltune.values.candidate import Candidate
@@ -22,6 +23,8 @@ MEASURED = 8
 """Mutants that are worth measuring."""
 _DRAFTING_S = 15.0
 """How long mutants are made and lowered."""
+_READING_SHARE = 0.3
+"""How long the program of the best may take to read, of what is left of that."""
 
 
 class Ranked:
@@ -36,6 +39,7 @@ class Ranked:
         cores: int,
         seed: int,
         budget_s: float,
+        counted: bool,
     ) -> None:
         self._subject = subject
         self._ranker = ranker
@@ -43,6 +47,7 @@ class Ranked:
         self._budget_s = min(_DRAFTING_S, budget_s)
         self._known = Predicted()
         self._drafts = Drafts(subject.spec, subject.target, cores, workers, self._known, ranker)
+        self._cases = Cases(lowering=self._drafts.programs.lowering, workers=workers, counted=counted)
 
     @property
     def unlike(self) -> bool:
@@ -66,14 +71,19 @@ class Ranked:
         parents = [Parent(known[key], prediction.seconds) for key, prediction in costs.items()]
         parents += [Parent(probes[key].schedule, prediction.seconds) for key, prediction in likely.items()]
 
+        parents.sort(key=lambda each: each.cost)
+        self._cases.read(parents, end_s=time.monotonic() + _READING_SHARE * max(0.0, end_s - time.monotonic()))
+        padded = {key: each for key, each in self._cases.padded(parents) if key not in known and key not in probes}
+
         def make(further: Sequence[Parent], count: int, taken: Callable[[str], bool]) -> dict[str, Candidate]:
-            new = {key: probes[key] for key in likely if not taken(key)}
+            new = padded | {key: probes[key] for key in likely}
+            new = {key: each for key, each in new.items() if not taken(key)}
             return new | mutants(
                 [*parents, *further],
                 self._subject.spec,
                 self._rng,
                 wanted=count,
-                known=lambda key: key in known or key in probes or taken(key),
+                known=lambda key: key in known or key in probes or key in padded or taken(key),
                 end_s=(time.monotonic() + end_s) / 2,  # the rest is for lowering them
             )
 

@@ -122,8 +122,8 @@ def write_example(
     about += f": {failure}" if failure is not None else ""
     written = {_file_name(name): _npy(image) for name, image in images.items()} | pipeline_files(spec)
     written[_SCRIPT] = to_script(spec, schedule, setting, about=about).encode()
-    for name, data in written.items():
-        write_bytes(directory / name, data)
+    for name in reversed(written):  # first what names the others: who is interrupted here can write them once more
+        write_bytes(directory / name, written[name])
     return tuple(directory / name for name in written)
 
 

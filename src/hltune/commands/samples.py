@@ -5,6 +5,7 @@ An `InputError` says that it is not clear which pipeline or machine is meant.
 
 import contextlib
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from hltune.values.reasons import Reason
 
 ID_DIGITS = 12
 """Digits of a hash that people see."""
+START = re.compile("[0-9a-f]{6,64}")
+"""Of an id: with fewer digits, words might be taken for one."""
 _SHOWN = 10
 """Names in an error."""
 
@@ -214,7 +217,8 @@ def chosen_pipeline(known: Mapping[str, str], text: str, *, what: str, where: st
     Raises:
         InputError: there are several, or none.
     """
-    found = [key for key, name in known.items() if text and (name == text or key.startswith(text))]
+    named = [key for key, name in known.items() if name == text]
+    found = named or [key for key in known if START.fullmatch(text) and key.startswith(text)]
     if len(found) == 1:
         return found[0]
     raise InputError(
@@ -222,7 +226,7 @@ def chosen_pipeline(known: Mapping[str, str], text: str, *, what: str, where: st
         where=where,
         expected=pipeline_list({key: known[key] for key in found} or known),
         found=repr(text),
-        todo="give the start of an id; `hltune samples stats` shows all of them",
+        todo="give six digits or more of the start of an id; `hltune samples stats` shows all of them",
     )
 
 

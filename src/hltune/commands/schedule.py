@@ -186,7 +186,7 @@ def schedule(
         wrong = known_wrong(subject.spec, identity, workspace, progress)
         attempt = Attempt(subject, pool, session, memory, search_timeout_s, progress, wrong=wrong)
         if ranker is not None and isinstance(search, Adams2019Options):
-            attempt.ranked = _ranked(attempt, ranker, search, measure.threads)
+            attempt.ranked = _ranked(attempt, ranker, search, identity)
         try:
             found = _winner(attempt, search, quick)
         except (KeyboardInterrupt, HltuneError):
@@ -199,7 +199,7 @@ def schedule(
                     progress.note(f"ended early: the best schedule so far, {best.step.rung.title}, is kept in {files}")
             raise
         finally:
-            drop_refuted(attempt.measured(), subject.spec, identity, measure, workspace, progress)
+            drop_refuted(attempt.measured(), subject.spec, identity, workspace, progress)
         verification = None
         if session is not None:
             verification = verified_against(session, subject.spec, progress)
@@ -234,11 +234,18 @@ def _better_known(workspace: Workspace, spec: PipelineSpec, machine: MachineId, 
     return None
 
 
-def _ranked(attempt: Attempt, ranker: Pretrained, search: Adams2019Options, cores: int) -> Ranked:
+def _ranked(attempt: Attempt, ranker: Pretrained, search: Adams2019Options, machine: MachineId) -> Ranked:
     from hltune.commands.ranked import Ranked  # LightGBM, which is not needed without a ranker
 
-    workers, budget_s = attempt.pool.workers, attempt.budget_s
-    return Ranked(attempt.subject, ranker, workers, cores=cores, seed=search.seed, budget_s=budget_s)
+    return Ranked(
+        attempt.subject,
+        ranker,
+        attempt.pool.workers,
+        cores=machine.threads,
+        seed=search.seed,
+        budget_s=attempt.budget_s,
+        counted=machine.unit.counted,
+    )
 
 
 def _winner(attempt: Attempt, search: SearchOptions, quick: Mullapudi2016Options) -> Tried:

@@ -304,7 +304,7 @@ class Call:
         """
         tuner = run.tuner
         verdicts = [(row.schedule, row.measurement) for row in rows if row.schedule is not None]
-        drop_refuted(verdicts, tuner.subject.spec, run.machine, self.measure, self.workspace, self.progress)
+        drop_refuted(verdicts, tuner.subject.spec, run.machine, self.workspace, self.progress)
         for row in rows:
             if row.candidate and row.failure and row.failure.is_wrong and row.name not in tuner.failed:
                 tuner.history.refute(row.candidate, row.failure)

@@ -1,5 +1,6 @@
 """What outputs are checked against: further schedules to compute it with, and what people are told about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,13 +22,20 @@ _SEARCH_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Further:
-    """A value, so that it can be asked on another computer."""
+    """A value, so that it can be asked on another computer.
+
+    Attributes:
+        known: schedules that nobody has to search, by name.
+    """
 
     spec: PipelineSpec
     target: str
     threads: int
+    known: Mapping[str, Schedule]
 
     def __call__(self) -> dict[str, Schedule]:
+        if self.known:
+            return {**self.known}
         searches: tuple[SearchOptions, ...] = (
             Li2018Options(parallelism=self.threads),
             Mullapudi2016Options(parallelism=self.threads),
@@ -40,8 +48,8 @@ class _Further:
 
 
 def further_schedules(subject: Subject, threads: int) -> MoreSchedules:
-    """Quick searches, for pipelines that neither run inlined nor with every Func at root."""
-    return _Further(spec=subject.spec, target=subject.target.name, threads=threads)
+    """What was written by hand, or quick searches: for pipelines that do not run both inlined and with all at root."""
+    return _Further(spec=subject.spec, target=subject.target.name, threads=threads, known=subject.hand_written)
 
 
 class _Verified(Protocol):

@@ -15,7 +15,7 @@ from hltune.lowered.estimate import TERMS, estimate
 from hltune.lowered.features import BODY, bodies, features, iterations
 from hltune.lowered.footprint import touched
 from hltune.lowered.job import Lowering
-from hltune.lowered.memory import Allocation
+from hltune.lowered.memory import Allocation, Held
 from hltune.lowered.names import dimension_of, func_of, loop_of
 from hltune.lowered.sites import Loop, Site, Walked
 from hltune.runtime.worker import Process
@@ -104,6 +104,7 @@ class Account:
 
     bodies: tuple[Body, ...]
     allocations: tuple[Allocation, ...]
+    held: tuple[Held, ...]
     terms: Mapping[str, float]
     launches: float
     program_hash: str
@@ -138,6 +139,7 @@ def account(walked: Walked, program_hash: str, *, cores: int) -> Account:
     return Account(
         bodies=tuple(_body(sites, *map(_numbers, arrays)) for sites, *arrays in rows),
         allocations=walked.allocations,
+        held=walked.held,
         terms=dict(zip(TERMS, map(float, by_t0.terms), strict=True)),
         launches=walked.launches,
         program_hash=program_hash,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,13 +24,13 @@ import numpy as np
 from hltune.lowered import operations
 from hltune.lowered.access import LANE_BY_LANE, PATTERNS, Access, pattern
 from hltune.lowered.footprint import touched
-from hltune.lowered.memory import HEAP
+from hltune.lowered.memory import HEAP, Held
 from hltune.lowered.sites import PARALLEL, Site, Walked
 from hltune.runtime.malloc import KEPT, LARGEST_MOVING, LEAST_MAPPED
 from hltune.values.errors import InputError
 from hltune.values.program_features import ProgramFeatures
 
-VERSION = 11
+VERSION = 12
 """Of the set of features: what was computed by another version is computed anew."""
 
 CACHES = (32 << 10, 512 << 10, 16 << 20)
@@ -287,12 +287,24 @@ def _fault_bytes(walked: Walked) -> float:
     """Bytes of the heap that come from the system anew, page by page, whenever they are needed.
 
     As in a fresh process: what is returned to the heap's end goes back to the system as soon as more lies free there
-    than `trim`, what was taken beyond the need included, but for what malloc leaves there. See `hltune.machine.heap`.
+    than `trim`, what was taken beyond the need included, but for what malloc leaves there. Those that are larger than
+    any that malloc keeps always do. See `hltune.machine.heap`.
     """
-    sizes = [each.bytes for each in walked.allocations if each.memory in HEAP]
+    heap = [each for each in walked.allocations if each.memory in HEAP]
+    trim = trim_bytes(each.bytes for each in heap)
+    alone = sum(each.runs * each.bytes for each in heap if each.bytes > LARGEST_MOVING)
+    return alone + sum(each.runs * (each.peak - KEPT) for each in returned(walked.held, trim))
+
+
+def returned(held: Iterable[Held], trim: float) -> list[Held]:
+    """What goes back to the system where so much may lie free at the heap's end."""
+    return [each for each in held if each.grown > trim]
+
+
+def trim_bytes(sizes: Iterable[float]) -> float:
+    """How much may lie free at the heap's end, where buffers of these sizes were taken and given back before."""
     mapped = max((size for size in sizes if LEAST_MAPPED <= size <= LARGEST_MOVING), default=0.0)
-    trim = max(2 * mapped, LEAST_MAPPED)
-    return sum(each.runs * (each.peak - KEPT) for each in walked.held if each.grown > trim)
+    return max(2 * mapped, LEAST_MAPPED)
 
 
 def all_tasks(row: Mapping[str, float]) -> float:

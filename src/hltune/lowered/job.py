@@ -22,7 +22,7 @@ from hltune.lowered.walk import walk
 from hltune.pipeline.embedded import read_embedded
 from hltune.pipeline.layout import Dimension, layout_of
 from hltune.pipeline.serialized import plain_name, read_names
-from hltune.pipeline.target import TargetInfo
+from hltune.pipeline.target import TargetInfo, datapath_bytes
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.worker import Process
 from hltune.values.directives import Schedule
@@ -119,7 +119,9 @@ def read(lower: LowerJob, process: Process, vector_bytes: int, make: Callable[[W
     sys.setrecursionlimit(_DEEPEST)
     try:
         program = parse_lowered(lowered.text, _names(lower.spec))
-        walked = walk(program, *arguments_of(lower.spec), vector_bits=8 * vector_bytes)
+        datapath_bits = 8 * datapath_bytes(lower.target, vector_bytes)
+        arguments = arguments_of(lower.spec)
+        walked = walk(program, *arguments, vector_bits=8 * vector_bytes, datapath_bits=datapath_bits)
         return make(as_scheduled(walked, lowered.funcs), program_hash(program))
     except _UNREADABLE as error:
         return Failure(stage="read", kind="error", message=_unreadable(error))

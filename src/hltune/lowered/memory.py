@@ -17,6 +17,7 @@ class Allocation:
     """A buffer: mean bytes, how often it is allocated, and where.
 
     Attributes:
+        extents: of its dimensions in the order of the Func's variables, mean ones.
         constant: its size is known when it is compiled.
     """
 
@@ -25,6 +26,7 @@ class Allocation:
     runs: float
     memory: str
     constant: bool
+    extents: tuple[float, ...] = ()
 
     @property
     def beyond_stack(self) -> bool:
@@ -56,7 +58,14 @@ class Held:
             return
         self.runs = max(self.runs, runs) if self._live else runs
         self._live[buffer] = size
-        live = sum(self._live.values())
+        self._grow(sum(self._live.values()))
+
+    def enclose(self, most: float) -> None:
+        """So much at most was held in a loop inside: behind all that is live, if anything is."""
+        if self._live:
+            self._grow(sum(self._live.values()) + most)
+
+    def _grow(self, live: float) -> None:
         self.peak = max(self.peak, live)
         if live > self.grown:
             self.grown = live + KEPT

@@ -79,10 +79,10 @@ class Counter:
     bound within an expression.
     """
 
-    def __init__(self, types: dict[str, Type], vector_bits: int, bind: Callable[[str, Expression], None]) -> None:
+    def __init__(self, types: dict[str, Type], datapath_bits: int, bind: Callable[[str, Expression], None]) -> None:
         self.types = types
         self._bind = bind
-        self._vector_bits = vector_bits
+        self._datapath_bits = datapath_bits
 
     def __call__(self, expression: Expression, work: Work) -> Type:
         """Adds to a work what an expression does; returns its type."""
@@ -131,11 +131,11 @@ class Counter:
         work.operations[name] = work.operations.get(name, 0.0) + count
 
     def registers(self, type_: Type) -> float:
-        """Vectors of the processor that a vector of Halide fills; 1 at least."""
-        return max(1.0, type_.lanes * max(8, type_.bits) / self._vector_bits)
+        """Steps that the processor's vector unit takes for a vector of Halide; 1 at least."""
+        return max(1.0, type_.lanes * max(8, type_.bits) / self._datapath_bits)
 
     def _computed(self, type_: Type) -> float:
-        """Those in which one is computed: floats of 16 bits are computed as those of 32."""
+        """The same for one that is computed: floats of 16 bits are computed as those of 32."""
         return self.registers(Type(type_.kind, 32, type_.lanes) if "float" in type_.kind and type_.bits < 32 else type_)
 
     def _binary(self, each: Binary, work: Work) -> Type:

@@ -39,18 +39,21 @@ from hltune.lowered.tree import (
     Store,
     Type,
 )
+from hltune.runtime.malloc import LARGEST_MOVING
 
 _UNKNOWN = 0.5
 """The share of iterations for which what depends on data is thought to hold."""
 
 
-def walk(program: Block, sizes: Sizes, types: Mapping[str, Type], *, vector_bits: int) -> Walked:
+def walk(program: Block, sizes: Sizes, types: Mapping[str, Type], *, vector_bits: int, datapath_bits: int) -> Walked:
     """Walks through a program.
 
     Args:
         types: of the arguments by name: elements of buffers, and scalars.
+        vector_bits: of the target's registers.
+        datapath_bits: of these, how many are computed at a time.
     """
-    walker = _Walker(sizes, dict(types), _depth(program), vector_bits)
+    walker = _Walker(sizes, dict(types), _depth(program), vector_bits, datapath_bits)
     with np.errstate(all="ignore"):  # what overflows, or is no number, is so in some iterations only
         walker.block(program)
     return Walked(
@@ -79,6 +82,7 @@ class _Walker:
     types: dict[str, Type]
     depth: int
     vector_bits: int
+    datapath_bits: int
     sites: list[Site] = field(default_factory=list[Site])
     allocations: list[Allocation] = field(default_factory=list[Allocation])
     held: list[Held] = field(default_factory=list[Held])
@@ -108,7 +112,7 @@ class _Walker:
             elements = 1 + sum((each.extent - 1) * abs(each.stride) for each in dimensions)
             element = self.types.get(name, HANDLE)
             self._buffer_bytes[name] = float(elements * max(1, element.bits // 8))
-        self._counter = Counter(self.types, self.vector_bits, self._names.bind)
+        self._counter = Counter(self.types, self.datapath_bits, self._names.bind)
 
     def block(self, block: Block) -> None:
         for each in block.statements:
@@ -164,10 +168,11 @@ class _Walker:
             if not any(each.kind in PARALLEL for each in self._loops[:-1]):
                 self.launches += entries
         heap, self._heap = self._heap, Held()
-        before = len(self.sites)
+        before, held = len(self.sites), len(self.held)
         self.block(loop.body)
         if len(self.sites) == before + 1 and before in self._moving and self.sites[before].loops[-1] == inside:
             self.sites[before] = as_vectors(self.sites[before], self._moving[before], self.vector_bits)
+        heap.enclose(max((each.peak for each in self.held[held:]), default=0.0))
         self._heap = heap
         self._loops.pop()
         self._weight, self._unguarded = weight, unguarded
@@ -202,20 +207,28 @@ class _Walker:
     def _allocate(self, each: Allocate) -> None:
         self.types[each.buffer] = each.type
         size = np.full(SAMPLES, max(1, each.type.bits // 8) * each.type.lanes, np.float64)
-        for extent in each.extents:
-            size = size * _numbers(row(self._names(extent)), 1.0)
+        extents = [_numbers(row(self._names(extent)), 1.0) for extent in each.extents]
+        for extent in extents:
+            size = size * extent
         holds = 1.0 if each.condition is None else _numbers(row(self._names(each.condition)), _UNKNOWN)
         weight = self._weight * holds
         runs = float(weight.mean())
         mean = float((size * weight).mean() / runs) if runs else 0.0
         constant = self._are_constant(each.extents)
         memory = "Stack" if each.memory == "Auto" and constant and mean <= LARGEST_ON_STACK else each.memory
-        found = Allocation(buffer=each.buffer, bytes=mean, runs=runs, memory=memory, constant=constant)
+        found = Allocation(
+            buffer=each.buffer,
+            bytes=mean,
+            runs=runs,
+            memory=memory,
+            constant=constant,
+            extents=tuple(float((extent * weight).mean() / runs) for extent in extents) if runs else (),
+        )
         self.allocations.append(found)
         self._buffer_bytes[each.buffer] = mean
-        if memory in HEAP:
+        if memory in HEAP and mean <= LARGEST_MOVING:  # larger ones come from the system one by one
             self._heap.take(each.buffer, mean, runs)
-        else:
+        elif memory not in HEAP:
             self.stack.take(each.buffer, mean, runs)
 
     def _are_constant(self, extents: Sequence[Expression]) -> bool:

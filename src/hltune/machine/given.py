@@ -65,7 +65,9 @@ def _given(spec: PipelineSpec, inputs: Inputs, options: MeasureOptions) -> Itera
             value = np.dtype(each.dtype).type(inputs.scalar(each))  # rounded, as estimates are
             if value.item() != each.estimate:
                 yield f"{each.name}={value!s}"  # the shortest text of its type
-    if options.tolerance is not None:
+    dtypes = {dtype for each in spec.outputs for dtype in each.dtypes}
+    floats = {each for each in dtypes if each.startswith("float")}
+    if options.tolerance is not None and floats:  # else it has no say
         yield f"{_TOLERANCE}={options.tolerance:g}"
-    if options.integer_tolerance is not None:
+    if options.integer_tolerance is not None and dtypes - floats - {"bool"}:
         yield f"{_INTEGER_TOLERANCE}={options.integer_tolerance}"

@@ -88,11 +88,6 @@ class MeasureOptions:
         """How long all of these take, roughly: there are two calls more in each than those that fill it."""
         return self.turns_of(call_s) * (2 * call_s + (self.turn_s if call_s <= self.turn_s else 0.0))
 
-    @property
-    def usual_tolerances(self) -> bool:
-        """Outputs are verified as everywhere else."""
-        return self.tolerance is None and self.integer_tolerance is None
-
     def __post_init__(self) -> None:
         positive = {
             "--threads": self.threads,

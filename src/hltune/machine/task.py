@@ -20,12 +20,12 @@ from hltune.pipeline.layout import Stored, layout_of, stored
 from hltune.pipeline.target import running_target
 from hltune.runtime.worker import Process, waited_s
 from hltune.values.directives import Schedule
-from hltune.values.errors import Failure, InputError
+from hltune.values.errors import WROTE_BEYOND, Failure, InputError
 from hltune.values.pipeline import BufferArgument, Interval, PipelineSpec
 
 R = TypeVar("R")
 
-WROTE_BETWEEN = "wrote beyond the ends of an output, or of its rows"
+WROTE_BETWEEN = f"{WROTE_BEYOND} an output, or of its rows"
 SMOOTH = "verify on smooth inputs"
 """The stage in which outputs are wrong that are right for other inputs."""
 COMPILE = "compile"

@@ -18,9 +18,10 @@ from hltune.machine.distances import far_ones
 from hltune.machine.options import MeasureOptions
 from hltune.machine.tolerance import FLOAT_TOLERANCE, Tolerance, amount, exact, limited
 from hltune.pipeline.images import Array
+from hltune.pipeline.layout import blank
 from hltune.runtime.worker import Process
 from hltune.values.documents import convert
-from hltune.values.errors import Failure
+from hltune.values.errors import UNWRITTEN, Failure
 
 _RUN_RATIO, COMPILE_RATIO = 10.0, 5.0
 _LEAST_RUN_S, _LEAST_COMPILE_S = 2.0, 10.0
@@ -70,7 +71,8 @@ def verify(process: Process, found: Sequence[Array], reference: Path | None, opt
         return None
     process.enter("verify", timeout_s=options.verify_timeout_s)
     expected = [np.load(output_path(reference, number)) for number in range(len(found))]
-    text = differences(found, expected, read_tolerances(reference))
+    tolerances = read_tolerances(reference)
+    text = unwritten(found, expected, tolerances) or differences(found, expected, tolerances)
     return Failure(stage="verify", kind="wrong output", message=text) if text else None
 
 
@@ -111,10 +113,7 @@ def difference(found: Array, expected: Array, tolerance: Tolerance) -> str | Non
     for places, _ in far_ones(found, expected, tolerance.near_zero, level):
         position = position if count else tuple(map(int, places[0]))
         count += len(places)
-    # NumPy's last axis is Halide's first dimension.
-    pairs = zip_longest(reversed(position), tolerance.origin, fillvalue=0)
-    place = ", ".join(str(index + start) for index, start in pairs)
-    allowed = tolerance.allowed[tolerance.levels.index(level)][0]
+    place, allowed = _place(position, tolerance), tolerance.allowed[tolerance.levels.index(level)][0]
     what = "differ" if level == 0 else f"are off by more than {amount(level, expected)}"
     limit = "" if not allowed else f" and {allowed} may" if count > allowed else " and too many of them in one row"
     text = (
@@ -122,6 +121,26 @@ def difference(found: Array, expected: Array, tolerance: Tolerance) -> str | Non
         f"expected {expected[position]}, found {found[position]}"
     )
     return f"{text}; {tolerance.advice}" if tolerance.advice else text
+
+
+def _place(position: Sequence[int], tolerance: Tolerance) -> str:
+    """An element of an array by the coordinates of the output; NumPy's last axis is Halide's first dimension."""
+    pairs = zip_longest(reversed(position), tolerance.origin, fillvalue=0)
+    return ", ".join(str(index + start) for index, start in pairs)
+
+
+def unwritten(found: Sequence[Array], expected: Sequence[Array], tolerances: Sequence[Tolerance]) -> str | None:
+    """Says of the first output with floats that nobody has written how many these are, or None.
+
+    They are no numbers, as what is expected there may be, too.
+    """
+    for ours, wanted, tolerance in zip(found, expected, tolerances, strict=True):
+        left = blank(ours)
+        if left.any() and (left := left & ~blank(wanted)).any():
+            first = _place(tuple(map(int, np.argwhere(left)[0])), tolerance)
+            count = f"{np.count_nonzero(left)} of {ours.size}"
+            return f"wrong output {tolerance.output}: {count} {UNWRITTEN}, the first at ({first})"
+    return None
 
 
 def usual(output: str, expected: Array, tolerance: float | None = None) -> Tolerance:

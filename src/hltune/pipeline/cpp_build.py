@@ -240,7 +240,7 @@ def _call(source: Source, directory: Path, command: list[str]) -> None:
 
 def _read_dependencies(file: Path) -> list[Path]:
     """Reads a rule of make: backslashes join lines and protect spaces and ``#``, and ``$`` is written twice."""
-    _, _, text = file.read_text().replace("\\\n", " ").partition(": ")
+    _, _, text = os.fsdecode(file.read_bytes()).replace("\\\n", " ").partition(": ")
     words = text.replace("\\ ", "\0").replace("\\#", "#").replace("$$", "$").split()
     return [Path(word.replace("\0", " ")).absolute() for word in words]
 

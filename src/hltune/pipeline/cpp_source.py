@@ -28,7 +28,7 @@ from hltune.pipeline.prefetches import take_prefetches
 from hltune.pipeline.source import Source
 from hltune.runtime.rlimits import limit
 from hltune.runtime.worker import Process, physical_memory_bytes
-from hltune.values.errors import InputError, did_you_mean
+from hltune.values.errors import NO_ROOM, InputError, Refused, did_you_mean
 from hltune.values.pipeline import (
     LIMITS,
     Constraint,
@@ -41,7 +41,8 @@ from hltune.values.pipeline import (
 )
 
 _RUN_S = 300.0
-_CHECK_S = 60.0
+_CHECK_S, _CHECKS = 60.0, 5
+"""Limit on each way to compare outputs, of which there are four; one more is for a build on this computer."""
 _LEAST_ADDRESSES = 2**31
 _GOALS = {"list": "it had told its name", "check": "its pipeline had run"}
 """What processes of the driver are to reach, where that is not the serialized pipeline."""
@@ -72,11 +73,14 @@ def _check(program: "_Program", name: str, process: Process, spec: PipelineSpec,
 
 
 def _compare(program: "_Program", name: str, process: Process, spec: PipelineSpec, scheduled: bool) -> str | None:
-    process.enter("compare with the generator's process", timeout_s=3 * _CHECK_S)
+    process.enter("compare with the generator's process", timeout_s=_CHECKS * _CHECK_S)
     hlpipe = spec.manual if scheduled and spec.manual is not None else spec.hlpipe
     if scheduled and not _runs_here(program.target):  # such a schedule may be for a device
         program = replace(program, target="host")
-        hlpipe = store_densely(program.build(name, "algorithm").hlpipe, where=program.source.location)
+        try:
+            hlpipe = store_densely(program.build(name, "algorithm").hlpipe, where=program.source.location)
+        except InputError as error:
+            return f"outputs could not be compared with those of the generator's own process: {error}"
     readable = take_prefetches(hlpipe, where=program.source.location).data  # they change no values
     with tempfile.TemporaryDirectory(dir=process.scratch) as directory:
         file = Path(directory, "spec.hlpipe")
@@ -162,7 +166,10 @@ class _Program:
                 raise InputError(f"it takes longer than {timeout_s:.0f} s", where=self.source.location) from None
             if not result.exists() or (run.returncode != 0 and mode != "check"):
                 raise self._ended(mode, run)
-            return json.loads(result.read_bytes())
+            try:
+                return json.loads(result.read_bytes())
+            except json.JSONDecodeError:  # the driver writes it at once
+                raise Refused.by_system(NO_ROOM) from None
 
     def _ended(self, mode: str, run: "subprocess.CompletedProcess[str]") -> InputError:
         """Of a process that ended before it had done what it was to do."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hltune.pipeline.images import Array
 from hltune.runtime.worker import physical_memory_bytes
@@ -77,6 +78,14 @@ class Layout:
         gaps = np.full(self.size, fill_value=True)
         replace(self, dtype=np.dtype(bool)).view(gaps)[...] = False
         return bool((memory.view(np.uint8).reshape(self.size, -1)[gaps] == self.poison).all())
+
+
+def blank(image: Array) -> NDArray[np.bool_]:
+    """Where the floats of an image are as poison leaves them; nowhere in one of others, which may be so by chance."""
+    if image.dtype.kind != "f":
+        return np.zeros((), np.bool_)
+    words = image.view(f"u{image.dtype.itemsize}")
+    return words == np.iinfo(words.dtype).max
 
 
 @dataclass(frozen=True, slots=True)

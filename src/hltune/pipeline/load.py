@@ -106,7 +106,7 @@ class LoadJob:
 
         match self.source.kind:
             case "python":
-                return load_python_file(self.source, self.target)
+                return load_python_file(self.source, self.target, process)
             case "module":
                 return load_module_function(self.source)
             case "cpp":

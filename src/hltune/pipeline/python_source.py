@@ -28,22 +28,32 @@ from hltune.pipeline.parameters import choose_entry, convert_parameters
 from hltune.pipeline.second_build import second_build
 from hltune.pipeline.source import Source
 from hltune.pipeline.user_code import execute_file, user_code
+from hltune.runtime.worker import Process
 from hltune.values.errors import InputError
 
+_AGAIN_S, _SLACK_S = 120.0, 60.0
+"""Limit on building a generator once more, and what may take how long after that."""
 _Parameters = Sequence[tuple[str, str]]
 _Function = Callable[..., Any]
 _Built = tuple[hl.Pipeline, list[hl.Parameter]]
 """A pipeline and its inputs."""
 
 
-def load_python_file(source: Source, target: str) -> Algorithm:
+def load_python_file(source: Source, target: str, process: Process) -> Algorithm:
     """Runs a file and builds the generator or function that the source names.
 
     A generator is built a second time as it schedules itself when no autoscheduler is named.
     """
-    with second_build(lambda: replace(_build_file(source, target, manual=True)[1], own=None)) as manual:
+
+    def build() -> Algorithm:
+        return replace(_build_file(source, target, manual=True)[1], own=None)
+
+    with second_build(build, limit_s=_AGAIN_S) as manual:
         generator, algorithm = _build_file(source, target)
-        return replace(algorithm, manual=manual()) if generator else algorithm
+        if not generator:
+            return algorithm
+        process.enter("build with its own schedule", timeout_s=_AGAIN_S + _SLACK_S)
+        return replace(algorithm, manual=manual())
 
 
 def _build_file(source: Source, target: str, *, manual: bool = False) -> tuple[bool, Algorithm]:

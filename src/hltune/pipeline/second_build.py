@@ -16,22 +16,30 @@ from hltune.values.errors import HltuneError
 
 T = TypeVar("T")
 
+_END_S = 1.0
+"""How long it may take to end; what user code has started in this process may keep it from hearing that it is to."""
+
 
 @contextlib.contextmanager
-def second_build(build: Callable[[], T]) -> Generator[Callable[[], T | HltuneError]]:
+def second_build(build: Callable[[], T], *, limit_s: float) -> Generator[Callable[[], T | HltuneError]]:
     """Forks now; the function that it yields runs the build there, and returns what came of it.
 
-    A build that ends the process, or fails by anything but an `HltuneError`, counts as failed, too.
+    A build that takes longer than the limit, ends the process, or fails by anything but an `HltuneError`, counts as
+    failed, too.
     """
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe()
-    process = fork.Process(target=_serve, args=(there, here, build, os.getpid()), daemon=True)
+    parent = os.getpid()
+    # Daemons, as Python calls them, may have no processes of their own; this one ends with its parent anyway.
+    process = fork.Process(target=_serve, args=(there, here, build, parent), daemon=False)
     process.start()
     there.close()
 
     def ask() -> T | HltuneError:
         try:
             here.send(None)
+            if not here.poll(limit_s):
+                return HltuneError(f"it takes longer than {limit_s:.0f} s")
             return here.recv()
         except (EOFError, OSError):
             return HltuneError("the process that built it died")
@@ -40,7 +48,10 @@ def second_build(build: Callable[[], T]) -> Generator[Callable[[], T | HltuneErr
         yield ask
     finally:
         here.close()  # a process that was not asked ends
-        process.join()
+        if os.getpid() == parent:  # and not a fork that user code has made
+            process.join(_END_S)
+            process.kill()
+            process.join()
 
 
 def _serve(connection: Connection, other_end: Connection, build: Callable[[], T], parent: int) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 HOST = "host"
 """Halide's name for the computer that it runs on, and ours for the machine."""
+_HALVES, _WHOLE = "avx512_zen4", "avx512_zen5"
+"""Features of processors whose units are half as wide as their vectors, and of their successors, which have both."""
 _LINKING = {"no_runtime", "user_context", "c_plus_plus_name_mangling"}
 """Features that change how code is linked and called, and not what it does."""
 
@@ -21,6 +23,12 @@ _LINKING = {"no_runtime", "user_context", "c_plus_plus_name_mangling"}
 def running_target(name: str) -> str:
     """The target for code that runs where it is compiled, and is linked with nothing."""
     return "-".join(each for each in name.split("-") if each not in _LINKING)
+
+
+def datapath_bytes(name: str, vector_bytes: int) -> int:
+    """Bytes that one step of the vector unit computes: on Zen 4, half of its longest vectors, which take two steps."""
+    features = name.split("-")
+    return vector_bytes // 2 if _HALVES in features and _WHOLE not in features else vector_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The schedules of one pipeline on one machine: found, lowered to features, measured, and stored.
 
-Searches find half of the schedules; the others are mutants of these, for a ranker has to know what it chooses among.
+Searches find half of the schedules; the others are mutants of these, see `hltune.pretraining.drafting`.
 One more computes every Func at root: what the algorithm needs, whatever the schedule.
 """
 
@@ -13,6 +13,7 @@ from itertools import chain, islice
 import numpy as np
 
 from hltune.cost_model.adams2019.weights import Weights, vary
+from hltune.cost_model.programs import Programs
 from hltune.lowered.job import Lowering
 from hltune.lowered.many import features_of_each
 from hltune.machine.inputs import Inputs
@@ -21,12 +22,14 @@ from hltune.machine.quiet import much_waited, say_if_busy
 from hltune.machine.reference import References
 from hltune.machine.sensitivity import every_func_at_root
 from hltune.pipeline.target import TargetInfo
+from hltune.pretraining.drafting import drafted
 from hltune.pretraining.options import PretrainOptions
 from hltune.runtime.progress import Progress
 from hltune.samples.writer import Store
-from hltune.search.mutation import Parent, mutants
+from hltune.search.mutation import Parent
 from hltune.search.pool import Outcome, SearchPool
 from hltune.search.probes import probes, varied
+from hltune.tuning.cases import Cases
 from hltune.tuning.history import History
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Measurement
@@ -109,6 +112,7 @@ class Trials:
     Attributes:
         options: with a search for as many threads as the machine has.
         initial: weights that most searches vary.
+        caches: bytes of its caches, the smallest first; empty where nobody knows.
     """
 
     options: PretrainOptions
@@ -117,6 +121,7 @@ class Trials:
     machine: Machine
     pool: SearchPool
     store: Store
+    caches: tuple[int, ...] = ()
 
     @contextlib.contextmanager
     def begin(
@@ -179,18 +184,15 @@ class Trials:
         """Features of programs, and what is to be measured, both by the hash of the schedule.
 
         As many mutants as searched schedules, if there are so many that lower to programs of their own; then the one
-        with every Func at root, which is slow. Raises RejectedError if lowering takes too long, for else it would
-        depend on the time which mutants there are.
+        with every Func at root, which is slow. Raises RejectedError if lowering or reading takes too long, for else it
+        would depend on the time which mutants there are.
         """
-        rng = np.random.default_rng([self.options.search.seed, number, _MUTATING])
-        parents = [Parent(each.schedule, 1.0) for each in searched.values()]
-        wanted = _DRAFTS_PER_MUTANT * len(searched)
-        drafts = mutants(parents, spec, rng, wanted=wanted, known=searched.__contains__)
         root = Candidate(schedule=every_func_at_root(spec), provenance=Named(name=ROOT))
         at_root = {schedule_hash(root.schedule): root}
-        lowered = self._lowered(spec, at_root | drafts | searched)
-        programs = {key: each for key, each in lowered.items() if isinstance(each, ProgramFeatures)}
-        known = [key for key in (*searched, *at_root) if key in programs]
+        programs = self._lowered(spec, searched | at_root)
+        known = [*programs]
+        drafts = self._drafts(spec, {key: each for key, each in searched.items() if key in programs}, programs, number)
+        programs |= self._lowered(spec, drafts)
         by_text = {programs[key].program_hash: key for key in known}
         for key in drafts:
             if key in programs:
@@ -199,15 +201,34 @@ class Trials:
         chosen = {key: drafts[key] for key in new[: len(searched)]}
         return programs, searched | chosen | at_root
 
-    def _lowered(self, spec: PipelineSpec, candidates: dict[str, Candidate]) -> dict[str, ProgramFeatures | Failure]:
-        lowering = Lowering(
-            spec=spec, target=self.target, cores=self.machine.identity.threads, timeout_s=_LONGEST_LOWERING_S
-        )
+    def _drafts(
+        self, spec: PipelineSpec, searched: dict[str, Candidate], programs: dict[str, ProgramFeatures], number: int
+    ) -> dict[str, Candidate]:
+        """Changes of what was searched, and lowered, by the hash of the schedule; see `_with_mutants` for the error."""
+        if not searched:
+            return {}
+        lowering, workers = self._lowering(spec), self.pool.workers
+        counted = self.machine.identity.unit.counted
+        cases = Cases(lowering=lowering, workers=workers, caches=self.caches, counted=counted)
+        costs = Programs.of([programs[key] for key in searched], cores=lowering.cores).log_t0()
+        best = [*searched.values()][int(costs.argmin())]
+        rng = np.random.default_rng([self.options.search.seed, number, _MUTATING])
+        found = drafted(searched, best.schedule, cases, rng, wanted=_DRAFTS_PER_MUTANT * len(searched))
+        if cases.shares([Parent(best.schedule, 1.0)]) is None:
+            raise RejectedError("cannot be read in time")
+        return found
+
+    def _lowering(self, spec: PipelineSpec) -> Lowering:
+        cores = self.machine.identity.threads
+        return Lowering(spec=spec, target=self.target, cores=cores, timeout_s=_LONGEST_LOWERING_S)
+
+    def _lowered(self, spec: PipelineSpec, candidates: dict[str, Candidate]) -> dict[str, ProgramFeatures]:
+        """Of those that Halide lowers, in their order."""
         schedules = {key: each.schedule for key, each in candidates.items()}
-        lowered = dict(features_of_each(lowering, schedules, self.pool.workers))
+        lowered = dict(features_of_each(self._lowering(spec), schedules, self.pool.workers))
         if any(isinstance(each, Failure) and each.kind == "timeout" for each in lowered.values()):
             raise RejectedError("lowered for too long")
-        return lowered
+        return {key: each for key in candidates if isinstance(each := lowered.get(key), ProgramFeatures)}
 
 
 def _compute_outputs(session: Session) -> None:

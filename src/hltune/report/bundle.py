@@ -140,6 +140,5 @@ def _print_best(console: Console, row: Best) -> None:
         table.add_row(*counts, each.schedule_hash[:ID_DIGITS], origin_text(each.provenance))
     console.print(table)
     print_lines(console, *row.files)
-    print_lines(
-        console, f"compiled: hltune export PIPELINE --target {row.machine.target} --schedule {row.files[0]} -o DIR"
-    )
+    for file in row.files[:1]:
+        print_lines(console, f"compiled: hltune export PIPELINE --target {row.machine.target} --schedule {file} -o DIR")

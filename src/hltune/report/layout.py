@@ -1,5 +1,6 @@
 """How text and tables look."""
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from hltune.machine.tolerance import EXACT
+from hltune.runtime.streams import give_up
 from hltune.workspace.rows import Row
 
 Document = dict[str, Any]
@@ -18,6 +20,15 @@ _LEAST_TEXT, _GAP = 20, 2
 """Characters that text has at least, and between columns."""
 CHANGED = "was changed to stay inside of its images: as found, it reads or writes beyond them"
 """What is said of a schedule that was repaired, after its name."""
+
+
+class LastingConsole(Console):
+    """Where people read. They may go away, and a log's disk may be full: the work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Says nothing from now on, nor does the interpreter when it ends."""
+        self.quiet = True
+        give_up(sys.stderr if self.stderr else sys.stdout)
 
 
 def print_lines(console: Console, *lines: object) -> None:

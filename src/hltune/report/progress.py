@@ -2,10 +2,10 @@
 
 import contextlib
 import math
-import sys
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
@@ -13,24 +13,11 @@ from rich.live import Live
 from rich.status import Status
 from rich.text import Text
 
-from hltune.report.layout import print_lines
+from hltune.report.layout import LastingConsole, print_lines
 from hltune.runtime.progress import Progress
-from hltune.runtime.streams import give_up
 
 _SILENT_S = 60.0
 """How long a log of rounds may say nothing while something goes on."""
-
-
-class _StandardError(Console):
-    """Where progress goes. Whoever reads it may go away, and a log's disk may be full: the work goes on."""
-
-    def __init__(self) -> None:
-        super().__init__(stderr=True)
-
-    def on_broken_pipe(self) -> None:
-        """Says nothing from now on, nor does the interpreter when it ends."""
-        self.quiet = True
-        give_up(sys.stderr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +40,7 @@ class _Line:
 @contextlib.contextmanager
 def show_progress() -> Generator[Progress]:
     """Shows progress while the context lasts."""
-    console = _StandardError()
+    console = LastingConsole(stderr=True)
     if not console.is_terminal:
         yield _Line(console)
         return
@@ -70,7 +57,7 @@ class Board:
         said_s: when the log had its last line, by the monotonic clock.
     """
 
-    console: Console = field(default_factory=_StandardError)
+    console: Console = field(default_factory=partial(LastingConsole, stderr=True))
     status: str = ""
     live: Live | None = None
     said_s: float = field(default_factory=time.monotonic)

@@ -6,14 +6,17 @@ fault is about decides whether it is said; whether a change helps, only lowering
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from hltune.lowered import operations
 from hltune.lowered.account import Body
-from hltune.lowered.features import idle_share
-from hltune.lowered.memory import LARGEST_ON_STACK
+from hltune.lowered.features import idle_share, returned, trim_bytes
+from hltune.lowered.memory import HEAP, LARGEST_ON_STACK, Allocation
+from hltune.lowered.names import func_of
+from hltune.runtime.malloc import LARGEST_MOVING
 from hltune.search import remedies
 from hltune.search.case import Case, cache_of
 from hltune.values.directives import ComputeRoot, Schedule
@@ -32,6 +35,12 @@ _WALKING, _CHAINED = 0.3, 0.3
 """Share of a stage's time that goes into finding pages, and into waiting for the sum before."""
 _SIDE_BY_SIDE, _TOGETHER = (4, 8), (16, 64)
 """Sums that do not wait for each other, and elements of a line of the cache, or a few."""
+_LARGEST = 2
+"""Buffers, any of which may be the one that malloc goes by."""
+_LARGEST_KEPT = LARGEST_MOVING - (8 << 10)
+"""With what Halide and malloc add to it, a buffer of so many bytes is no larger than malloc keeps."""
+_LEAST_MARGIN, _MARGIN = 1.1, 1.5
+"""How much larger one is made than it seems that it has to be: threads take more at a time than the text says."""
 _IDLE = 0.2
 """Share of the cores' time that waits."""
 
@@ -341,6 +350,49 @@ def _memory(case: Case) -> Iterator[Fault]:
         )
 
 
+def _page_faults(case: Case) -> Iterator[Fault]:
+    heap = [each for each in case.account.allocations if each.memory in HEAP]
+    trim = trim_bytes(each.bytes for each in heap)
+    grown = max((each.grown for each in returned(case.account.held, trim)), default=0.0)
+    largest = _largest_kept(case, heap)
+    if case.counted or not grown or not largest:
+        return
+    slices = {func: count for func, each in largest.items() if (count := _slices(case, func, each, grown))}
+    advice = ": pad one, by aligning its storage, until that is enough" if slices else ""
+    yield Fault(
+        kind="faults",
+        stage=Stage(next(iter(largest))),
+        seconds=case.account.terms["faults"],
+        text=f"is the largest buffer that malloc keeps, and {size(grown)} come from the system anew in each call, page "
+        f"by page, for it keeps twice as much as that one{advice}",
+        remedy=partial(remedies.padded, case.patient, slices),
+    )
+
+
+def _largest_kept(case: Case, heap: Sequence[Allocation]) -> dict[str, Allocation]:
+    """Funcs with the largest buffers; not those with several, as a Tuple has, which would all become larger."""
+    buffers: dict[str, set[str]] = {}
+    for each in heap:
+        buffers.setdefault(func_of(each.buffer), set()).add(each.buffer)
+    by_size = sorted((each for each in heap if each.bytes <= LARGEST_MOVING), key=lambda each: each.bytes)
+    found = {func_of(each.buffer): each for each in by_size}  # of several, the largest one
+    named = [func for func in found if func in case.funcs and func in case.patient.view.nests.args]
+    single = [func for func in named if len(buffers[func]) == 1]
+    return {func: found[func] for func in single[::-1][:_LARGEST]}
+
+
+def _slices(case: Case, func: str, buffer: Allocation, grown: float) -> int:
+    """How many slices a buffer has that is large enough for nothing to go back; 0 if malloc keeps none that large."""
+    view = case.patient.view
+    extents = dict(zip(view.nests.args[func], buffer.extents, strict=False))
+    slice_bytes = buffer.bytes / extents.get(view.outermost_stored(func) or "", 1.0)
+    # Twice as much may lie free, which is then as much as all that is needed, whether or not it is a part of that.
+    needed = max(grown - buffer.bytes, grown / 2)
+    least, wanted, most = (each / slice_bytes for each in (_LEAST_MARGIN * needed, _MARGIN * needed, _LARGEST_KEPT))
+    found = math.floor(min(math.ceil(wanted), most))
+    return found if found >= least else 0
+
+
 def _allocations(case: Case) -> Iterator[Fault]:
     terms, taken = case.account.terms, case.taken
     runs, total = (sum(getattr(each, name) for each in taken.values()) or 1.0 for name in ("runs", "bytes"))
@@ -394,6 +446,7 @@ KINDS: dict[str, Callable[[Case], Iterator[Fault]]] = {
     "chained": _chained,
     "idle": _idle,
     "memory": _memory,
+    "faults": _page_faults,
     "allocations": _allocations,
     "launches": _launches,
 }

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from hltune.search.remedies import Patient, placed
-from hltune.search.view import Directives, after
+from hltune.search.remedies import Patient, placed, serial
+from hltune.search.view import Directives, View, after
 from hltune.values.directives import (
     ComputeAt,
     ComputeRoot,
@@ -34,7 +34,7 @@ def beside(patient: Patient, func: str) -> Iterator[list[Directive]]:
     for consumer in patient.placed_consumers(func):
         level = patient.place(consumer)
         if isinstance(level, ComputeAt) and level.consumer != func:
-            inside = placed(_serial(directives, func), stage, replace(level, stage=stage))
+            inside = placed(serial(directives, func), stage, replace(level, stage=stage))
             yield inside
             for each in directives:
                 if each.stage == Stage(consumer) and isinstance(each, StoreAt | StoreRoot):
@@ -42,22 +42,54 @@ def beside(patient: Patient, func: str) -> Iterator[list[Directive]]:
 
 
 def joined(patient: Patient, func: str) -> Iterator[list[Directive]]:
-    """Computes a Func at root, and all that is computed in its loops, in those of the group that reads it."""
+    """Computes a Func at root in a loop of the group that reads it: with what is computed in its loops, or alone.
+
+    Where the iterations of that loop can follow each other, each on all threads, the Func stays on them as well.
+    """
     if not isinstance(patient.place(func), ComputeRoot):
         return
     view, stage = patient.view, Stage(func)
-    for consumer in patient.placed_consumers(func):
-        level = patient.place(consumer)
-        if isinstance(level, ComputeAt):
-            levels = [(level.consumer, level.var)]
-        else:
-            levels = [(consumer, var) for var in view.levels(consumer)]
-        for head, var in levels:
-            place = ComputeAt(stage, head, var)
-            inside = placed(_serial(view.directives, func), stage, place)
-            yield _moved(patient, inside, place, None)
-            for outer in view.serially_outside(place)[:1]:
-                yield after(_moved(patient, inside, place, outer), stage, patient.stored(stage, head, outer))
+    for head, var in _around(patient, func):
+        place = ComputeAt(stage, head, var)
+        inside = placed(serial(view.directives, func), stage, place)
+        together = _moved(patient, inside, place, None)
+        yield together
+        if together != inside:
+            yield inside
+        for outer in view.serially_outside(place)[:1]:
+            yield after(_moved(patient, inside, place, outer), stage, patient.stored(stage, head, outer))
+        if (several := _one_by_one(view, place)) is not None:
+            yield placed(several, stage, place)
+
+
+def _one_by_one(view: View, place: ComputeAt) -> Directives | None:
+    """The directives with the loop of a place off the threads, if loops inside of it are on them; else None."""
+    directives = view.directives
+    of_head = [each for each in directives if each.stage.func == place.consumer and isinstance(each, Parallel)]
+    around = {loop.name for loop in view.outside(place)}
+    if all(each.var == place.var for each in of_head) or any(each.var in around for each in of_head):
+        return None
+    dropped = [each for each in of_head if each.var == place.var]
+    return [each for each in directives if each not in dropped]
+
+
+def _around(patient: Patient, func: str) -> Iterator[tuple[str, str]]:
+    """Loops that go around all that reads a Func, by their Funcs and names, the innermost ones first."""
+    consumers = patient.placed_consumers(func)
+    nests = [_nest(patient, each) for each in consumers]
+    for level in nests[0] if nests else ():
+        if all(level in other for other in nests):
+            yield level
+
+
+def _nest(patient: Patient, consumer: str) -> list[tuple[str, str]]:
+    """All loops around a Func; of one at root, and of an output, its own."""
+    found: list[tuple[str, str]] = []
+    while isinstance(level := patient.place(consumer), ComputeAt):
+        found.append((level.consumer, level.var))
+        found += [(level.consumer, each.name) for each in patient.view.outside(level)]
+        consumer = level.consumer
+    return found or [(consumer, var) for var in patient.view.levels(consumer)]
 
 
 def parted(patient: Patient, func: str) -> Iterator[list[Directive]]:
@@ -89,10 +121,6 @@ def moves(patient: Patient, func: str) -> Iterator[Schedule]:
     for change in (beside, parted, joined):
         for directives in change(patient, func):
             yield from patient.changed(directives)
-
-
-def _serial(directives: Sequence[Directive], func: str) -> Directives:
-    return [each for each in directives if not (each.stage.func == func and isinstance(each, Parallel))]
 
 
 def _moved(patient: Patient, directives: Sequence[Directive], place: ComputeAt, outer: str | None) -> Directives:

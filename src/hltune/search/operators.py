@@ -4,7 +4,7 @@ Such are tile sizes that its search never tries, tails, lengths of vectors, what
 and where memory is taken.
 """
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from types import UnionType
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hltune.schedule.loops import Loop
+from hltune.search.shapes import like
 from hltune.search.view import Directives, View, after
 from hltune.values.directives import (
     AlignStorage,
@@ -50,6 +51,8 @@ _LESS, _MORE = 0.2, 0.3
 """Chances that a loop is taken off the threads, and that one more stage gets one."""
 _UNFOLDED = 0.3
 """Chance that a buffer is folded no longer as the schedule says."""
+_LIKE_ANOTHER = 0.5
+"""Chance that a new buffer gets the vectors of another one."""
 _ANYWHERE = 0.2
 """How likely it is that something is changed wherever it is, by how likely it is where the time goes."""
 
@@ -261,10 +264,20 @@ def _materialise(context: Context) -> Directives | None:
     new: Directives = [ComputeAt(Stage(stage.func), consumer, context.any(levels))]
     loops = (loop for loops in nests.loops.values() for loop in loops)
     lanes = sorted({loop.extent for loop in loops if loop.kind == "vectorized" and loop.extent})
-    if lanes:
+    if context.rng.random() < _LIKE_ANOTHER and (donors := [*filter(None, _shapes(context, stage.func))]):
+        new += context.any(donors)
+    elif lanes:
         first, inner = nests.loops[stage][0].name, context.new_loop()
         new += [Split(stage, first, first, inner, int(context.rng.choice(lanes))), Vectorize(stage, inner)]
     return [*context.directives, *new]
+
+
+def _shapes(context: Context, func: str) -> Iterator[Directives]:
+    """What others are vectorised as, of those that have as many of its variables as any."""
+    args = {*context.nests.args[func]}
+    common = {each: len(args.intersection(context.nests.args.get(each, ()))) for each in sorted(context.placed)}
+    most = max(common.values(), default=0)
+    return (like(context, each, func) for each, count in common.items() if count == most)
 
 
 def _inline(context: Context, _at: int, level: ComputeAt | ComputeRoot) -> Directives | None:

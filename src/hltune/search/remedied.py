@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
+from typing import TypeVar
 
 from hltune.search.case import Case
-from hltune.search.faults import faults
+from hltune.search.faults import KINDS, faults
 from hltune.search.moves import moves
 from hltune.search.mutation import ALIKE
 from hltune.search.twins import alike
@@ -14,6 +15,8 @@ from hltune.values.candidate import Candidate
 from hltune.values.directives import InsideLoop, Schedule
 from hltune.values.provenance import Mutated
 from hltune.values.schedule_codec import schedule_hash
+
+T = TypeVar("T")
 
 REMEDY, MOVE = "remedy", "move"
 """What provenance calls a change that addresses a fault, and one of what is computed in whose loops."""
@@ -28,14 +31,22 @@ def remedied(case: Case, free: Set[str] | None = None) -> Iterator[tuple[str, Ca
     done to all of them first. Each is made when it is asked for: of a pipeline of a hundred stages, all of them take
     seconds.
     """
-    if not case.funcs <= case.patient.view.nests.args.keys():  # what nobody can name, nobody can change
+    if not _has_names(case):
         return
     parent, seen = schedule_hash(case.schedule), set[str]()
-    for change in _in_turns([fault.remedy() for fault in faults(case)]):
+    for change in in_turns([fault.remedy() for fault in faults(case)]):
         for schedule, names in ((_everywhere(case, change, free), (REMEDY, ALIKE)), (change, (REMEDY,))):
             if schedule is not None and (key := schedule_hash(schedule)) not in seen:
                 seen.add(key)
                 yield key, Candidate(schedule=schedule, provenance=Mutated(parent=parent, changes=names))
+
+
+def padded(case: Case) -> Iterator[tuple[str, Candidate]]:
+    """Those that keep memory from going back to the system in each call, if that takes long."""
+    provenance = Mutated(parent=schedule_hash(case.schedule), changes=(REMEDY,))
+    for fault in KINDS["faults"](case) if _has_names(case) else ():
+        for change in fault.remedy() if case.matters(fault.seconds) else ():
+            yield schedule_hash(change), Candidate(schedule=change, provenance=provenance)
 
 
 def moved(case: Case, free: Set[str] | None = None) -> Iterator[tuple[str, Candidate]]:
@@ -43,19 +54,20 @@ def moved(case: Case, free: Set[str] | None = None) -> Iterator[tuple[str, Candi
 
     Each is made when it is asked for. Only `free` Funcs are moved, if it is told which they are.
     """
-    if not case.funcs <= case.patient.view.nests.args.keys():
+    if not _has_names(case):
         return
     shares = case.shares
     funcs = [func for func in sorted(shares, key=shares.__getitem__, reverse=True) if shares[func] >= _LEAST_SHARE]
     funcs = [func for func in funcs if free is None or func in free]
     parent, seen = schedule_hash(case.schedule), set[str]()
-    for change in _in_turns([moves(case.patient, func) for func in funcs]):
+    for change in in_turns([moves(case.patient, func) for func in funcs]):
         if (key := schedule_hash(change)) not in seen:
             seen.add(key)
             yield key, Candidate(schedule=change, provenance=Mutated(parent=parent, changes=(MOVE,)))
 
 
-def _in_turns(streams: Sequence[Iterator[Schedule]]) -> Iterator[Schedule]:
+def in_turns(streams: Sequence[Iterator[T]]) -> Iterator[T]:
+    """One of each, then the next of each, until there are none."""
     left = list(streams)
     while left:
         for stream in tuple(left):
@@ -63,6 +75,11 @@ def _in_turns(streams: Sequence[Iterator[Schedule]]) -> Iterator[Schedule]:
                 left.remove(stream)
             else:
                 yield found
+
+
+def _has_names(case: Case) -> bool:
+    """What nobody can name, nobody can change."""
+    return case.funcs <= case.patient.view.nests.args.keys()
 
 
 def _everywhere(case: Case, change: Schedule, free: Set[str] | None) -> Schedule | None:

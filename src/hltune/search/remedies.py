@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 from hltune.schedule.loops import Loop, loop_nests
+from hltune.search.shapes import like, outermost, roots_of
 from hltune.search.view import Directives, View, after, legal
 from hltune.values.directives import (
     OUTERMOST,
+    AlignStorage,
     ComputeAt,
     ComputeRoot,
     Directive,
@@ -40,6 +43,10 @@ _SHORTEST_VECTOR, _LONGEST_VECTOR = 4, 64
 """Lanes of what a loop that is there already is vectorised to."""
 _VECTORS_OF_A_TASK = (1, 4)
 """How many vectors side by side a task gets, of a loop that the threads shared element by element."""
+_EXACT = "GuardWithIf"
+"""With which no more is computed than is needed."""
+_DONORS = 2
+"""Funcs whose vectors are tried for another one."""
 _FINER = (2, 4, 8)
 """How many times as many tasks are tried."""
 
@@ -82,6 +89,13 @@ class Patient:
                 waiting += self.consumers.get(each, ())
         return sorted(found)
 
+    def neighbours(self, func: str) -> list[str]:
+        """Some Funcs with buffers that read a Func, or that it reads: those that have most variables in common."""
+        args = {*self.view.nests.args[func]}
+        read = [each for each, users in self.consumers.items() if func in users and self.place(each) is not None]
+        found = dict.fromkeys((*self.placed_consumers(func), *sorted(read)))
+        return sorted(found, key=lambda each: -len(args.intersection(self.view.nests.args.get(each, ()))))[:_DONORS]
+
     def stored(self, stage: Stage, consumer: str, var: str) -> StoreAt | StoreRoot:
         """Stores a Func in a loop of a consumer; outside of all loops of one that is at root, there as well."""
         at_root = consumer in self.view.outputs or isinstance(self.place(consumer), ComputeRoot)
@@ -106,7 +120,7 @@ def vectorised(patient: Patient, stage: Stage, element_bytes: int) -> Iterator[S
     """
     view = patient.view
     pure = [each for each in view.nests.loops.get(stage, ()) if not each.rvar]
-    roots, innermost = _roots(view, stage), view.innermost_stored(stage.func)
+    roots, innermost = roots_of(view, stage), view.innermost_stored(stage.func)
     lanes = max(_SHORTEST_VECTOR, patient.vector_bytes // element_bytes)
     serial, shared = ([each for each in pure if each.kind == kind] for kind in ("for", "parallel"))
     dense, shared_dense = ([each for each in some if roots.get(each.name) == innermost] for some in (serial, shared))
@@ -191,17 +205,21 @@ def further_in(patient: Patient, func: str) -> Iterator[Schedule]:
     if func in patient.view.outputs or len(consumers) != 1:
         return
     stage, view, consumer = Stage(func), patient.view, consumers[0]
-    serial = [each for each in view.directives if not (each.stage.func == func and isinstance(each, Parallel))]
+    alone = serial(view.directives, func)
     for var in view.levels(consumer):
         level = ComputeAt(stage, consumer, var)
-        inside = placed(serial, stage, level)
+        inside = placed(alone, stage, level)
         yield from patient.changed(inside)
         for outer in view.serially_outside(level)[:1]:
             yield from patient.changed(after(inside, stage, patient.stored(stage, consumer, outer)))
 
 
 def computed(patient: Patient, func: str, element_bytes: int) -> Iterator[Schedule]:
-    """Computes a Func that no directive places into a buffer, by vectors, wherever there is a loop for it."""
+    """Computes a Func that no directive places into a buffer, by vectors, wherever there is a loop for it.
+
+    Its loops and its memory are as those of a Func that it reads or that reads it, where these have the same variables,
+    or else vectors go along its first one.
+    """
     stage, view = Stage(func), patient.view
     args = view.nests.args[func]
     lanes = max(_SHORTEST_VECTOR, patient.vector_bytes // element_bytes)
@@ -211,13 +229,13 @@ def computed(patient: Patient, func: str, element_bytes: int) -> Iterator[Schedu
             level = ComputeAt(stage, consumer, var)
             places.append((level,))
             places += [(level, patient.stored(stage, consumer, var)) for var in view.serially_outside(level)[:1]]
-    for place in places:
-        new: Directives = [*place]
-        if args:
-            inner = view.new_loop()
-            new += [Split(stage, args[0], args[0], inner, lanes), Vectorize(stage, inner)]
+    donors = (like(view, donor, func) for donor in patient.neighbours(func))
+    inner = view.new_loop()
+    plain: Directives = [Split(stage, args[0], args[0], inner, lanes), Vectorize(stage, inner)] if args else []
+    for place, shape in product(places, (*filter(None, donors), plain)):
+        new: Directives = [*place, *shape]
         if isinstance(place[0], ComputeRoot) and len(args) > 1:
-            new.append(Parallel(stage, args[-1]))
+            new.append(Parallel(stage, outermost(args, shape)))
         yield from patient.changed([*view.directives, *new])
 
 
@@ -265,6 +283,37 @@ def fewer_allocations(patient: Patient, func: str, *, small: bool) -> Iterator[S
             yield from patient.changed(after(view.without(stage, HoistStorage, HoistStorageRoot), stage, hoisted))
 
 
+def padded(patient: Patient, slices: Mapping[str, int]) -> Iterator[Schedule]:
+    """Lets the memory of a Func end with slices that nobody touches, so that it has so many; each Func in turn."""
+    view = patient.view
+    for func, count in slices.items():
+        var, stage = view.outermost_stored(func), Stage(func)
+        if var is not None:
+            others = [each for each in view.directives if not _pads(each, stage, var)]
+            yield from patient.changed(after(others, stage, AlignStorage(stage, var, count)))
+
+
+def _pads(directive: Directive, stage: Stage, var: str) -> bool:
+    return isinstance(directive, AlignStorage) and (directive.stage, directive.var) == (stage, var)
+
+
+def serial(directives: Sequence[Directive], func: str) -> Directives:
+    """A Func off the threads, in as many iterations as are needed where the loop that these shared was split for them.
+
+    Else it would compute as many rows as a task had wherever one is needed.
+    """
+    own = [each for each in directives if each.stage.func == func]
+    shared = {(each.stage, each.var) for each in own if isinstance(each, Parallel)}
+    vectors = {(each.stage, each.var) for each in own if isinstance(each, Vectorize)}
+    found: Directives = []
+    for each in directives:
+        if isinstance(each, Split) and (each.stage, each.outer) in shared and (each.stage, each.inner) not in vectors:
+            found.append(replace(each, tail=_EXACT))
+        elif not (isinstance(each, Parallel) and each.stage.func == func):
+            found.append(each)
+    return found
+
+
 def placed(directives: Sequence[Directive], stage: Stage, place: ComputeAt | ComputeRoot) -> Directives:
     """With a Func computed elsewhere, and stored there."""
     others = [each for each in directives if not (each.stage == stage and isinstance(each, _PLACES))]
@@ -297,20 +346,3 @@ def _with_vectors_of_a_task(view: View, stage: Stage, loop: Loop, lanes: int, ti
     order = (vector, part) if times > 1 else (part,)
     new += [Reorder(stage, (*order, *inside))] if inside else []
     return after(view.without(stage, Parallel), stage, *new, Vectorize(stage, order[0]), *threads)
-
-
-def _roots(view: View, stage: Stage) -> dict[str, str]:
-    """The variable of the algorithm that each loop of a stage comes from."""
-    roots = {each: each for each in view.nests.args[stage.func]}
-    for each in view.directives:
-        if each.stage != stage:
-            continue
-        match each:
-            case Split():
-                root = roots.get(each.old, each.old)
-                roots |= {each.outer: root, each.inner: root}
-            case Fuse():
-                roots[each.fused] = roots.get(each.inner, each.inner)
-            case _:
-                pass
-    return roots

@@ -61,11 +61,20 @@ class View:
             if output.name == func:
                 dense = (arg for arg, limits in zip(args, output.constraints, strict=False) if limits.stride == 1)
                 return next(chain(dense, args), None)
+        return next(iter(self._stored(func)), None)
+
+    def outermost_stored(self, func: str) -> str | None:
+        """The dimension of a Func, which is no output, whose slices lie apart in memory; None of one without any."""
+        return next(reversed(self._stored(func)), None)
+
+    def _stored(self, func: str) -> tuple[str, ...]:
+        """The dimensions of a Func that is no output as they lie in memory, the dense one first."""
+        args = self.nests.args[func]
         for each in self.directives:
             if isinstance(each, ReorderStorage) and each.stage.func == func:
                 order = iter(each.vars)
                 args = tuple(next(order) if arg in each.vars else arg for arg in args)
-        return next(iter(args), None)
+        return args
 
     def levels(self, consumer: str) -> list[str]:
         """Loops of a Func that something can be computed in, those of its last stage first, each innermost first."""

@@ -14,7 +14,7 @@ from hltune.machine.sensitivity import every_func_at_root
 from hltune.runtime.worker import AnyWorker, run_each
 from hltune.search.case import Case
 from hltune.search.mutation import Parent
-from hltune.search.remedied import moved, remedied
+from hltune.search.remedied import moved, padded, remedied
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
 from hltune.values.schedule_codec import schedule_hash
@@ -56,14 +56,15 @@ class Cases:
     def read(self, parents: Sequence[Parent], *, end_s: float) -> None:
         """Reads the best of these that nobody has tried to, one with each worker, until a time of the monotonic clock.
 
-        What can be said of any of them takes the program that computes every Func at root.
+        What can be said of any of them takes the program that computes every Func at root, which is read first.
         """
         if self._root is None and _ROOT in self._tried:
             return
         best = [each.schedule for each in parents if each.schedule.base is None][:_BEST]
         wanted = {_ROOT: every_func_at_root(self.lowering.spec), **{schedule_hash(each): each for each in best}}
         new = {key: each for key, each in wanted.items() if key not in self._tried}
-        found = self._accounts(dict(islice(new.items(), len(self.workers))), end_s)
+        count = max(len(self.workers), 1 + (_ROOT in new))
+        found = self._accounts(dict(islice(new.items(), count)), end_s)
         self._root = found.pop(_ROOT, self._root)
         if self._root is None:
             return
@@ -80,6 +81,10 @@ class Cases:
     def remedies(self, parents: Sequence[Parent]) -> Iterator[tuple[str, Candidate]]:
         """Changes of these that address their faults, those of the best one first; none comes twice in a run."""
         return chain.from_iterable(each.remedies for each in self._known(parents))
+
+    def padded(self, parents: Sequence[Parent]) -> Iterator[tuple[str, Candidate]]:
+        """The same of changes that keep memory from going back to the system, and nothing else."""
+        return chain.from_iterable(padded(each.case) for each in self._known(parents))
 
     def moves(self, parents: Sequence[Parent]) -> Iterator[tuple[str, Candidate]]:
         """The same of changes of what is computed in whose loops."""

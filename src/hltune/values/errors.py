@@ -11,10 +11,14 @@ START, INPUTS = "start", "inputs"
 """Stages before anything that is particular to a job."""
 KILLED = "was killed (SIGKILL), as the system does where memory runs out"
 """What the message of a process says that neither ended itself nor exceeded a limit of ours."""
+ENDED = "was told to end by another process"
+"""The same of one that could have ended in its own way, as where a system is short of memory or shuts down."""
 NO_ROOM = "No space left on device"
 """What the system, compilers and linkers say of a full disk."""
 DISPUTED = "a vectorised schedule computes other integers than a scalar one"
 """What the message of a wrong output says where that tells more of the inputs than of the schedule."""
+WROTE_BEYOND, UNWRITTEN = "wrote beyond the ends of", "values are not written"
+"""What the message of a wrong output says where no tolerance makes it a right one."""
 NO_FUNCTION = "the target has no such function"
 """What the message of a link says that fails whatever the schedule."""
 
@@ -52,14 +56,19 @@ class Failure:
         return self.is_wrong and DISPUTED in self.message
 
     @property
+    def is_wrong_by_any(self) -> bool:
+        """It is wrong whatever outputs may differ by."""
+        return self.is_wrong and any(each in self.message for each in (WROTE_BEYOND, UNWRITTEN))
+
+    @property
     def earlier(self) -> "Failure":
         """The same wrong output, as people are told of it where it is not measured again."""
         return replace(self, message=f"wrong output in an earlier measurement: {self.message}")
 
     @property
     def by_chance(self) -> bool:
-        """What it was to do may work when nothing else runs: it was killed, or failed before it had begun with it."""
-        return self.stage in (START, INPUTS) or self.message.startswith(KILLED)
+        """What it was to do may work when nothing else runs: it was killed or told to end, or never began."""
+        return self.stage in (START, INPUTS) or self.message.startswith((KILLED, ENDED))
 
     @property
     def for_want_of_room(self) -> bool:

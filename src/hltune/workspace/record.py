@@ -60,8 +60,8 @@ class Record:
         """What people should know who use it."""
         if self.elsewhere:
             yield (
-                f"the schedule {self.name} was measured under other conditions ({self.elsewhere}); what it costs under "
-                "the usual ones is not known, and `hltune compare` measures it"
+                f"the schedule {self.name} was measured under other conditions ({self.elsewhere}), and its outputs "
+                "were verified under these alone; under the usual ones, `hltune compare` verifies and measures it"
             )
         if self.doubt:
             yield f"the outputs of the schedule {self.name} are right by the usual tolerances, but not by {self.doubt}"

@@ -14,7 +14,7 @@ from hltune.workspace.lines import read_lines
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refuted:
-    """A schedule whose outputs were wrong by the usual tolerances.
+    """A schedule whose outputs were wrong by the usual tolerances, or by any.
 
     Attributes:
         directives: the schedule, as JSON.

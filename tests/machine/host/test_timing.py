@@ -10,6 +10,9 @@ import pytest
 from hltune.machine.host import jobs
 from hltune.machine.host.jobs import WARM_S, TimeJob, Turn, time_calls, without_calls, without_idle
 from hltune.values.cost import lower_decile
+from hltune.values.directives import Atomic, Schedule
+from hltune.values.errors import Failure
+from hltune.values.roles import Stage
 from tests.machine.opened import OPTIONS
 
 
@@ -86,7 +89,9 @@ def test_whatever_is_short_is_timed_without_the_call(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     """Else what is a little slower would seem slower still."""
-    called = SimpleNamespace(call=clock.call(seconds), poison=lambda: None)
+    called = SimpleNamespace(
+        call=clock.call(seconds), poison=lambda: None, task=SimpleNamespace(schedule=Schedule()), verify=None
+    )
     monkeypatch.setattr(jobs, "compile_idle", lambda *_: SimpleNamespace(call=clock.call(4e-6)))
     monkeypatch.setattr(jobs, "settle", lambda _: None)
     process = SimpleNamespace(
@@ -96,3 +101,22 @@ def test_whatever_is_short_is_timed_without_the_call(
     turn = job.run(cast(Any, process))
     assert isinstance(turn, Turn)
     assert lower_decile(turn.repeats) == pytest.approx(seconds - 4e-6)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "fails"),
+    [(Schedule(), False), (Schedule((Atomic(Stage("out", 0)),)), True), (Schedule(base="0" * 64), True)],
+)
+def test_what_may_race_is_verified_after_every_turn(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, schedule: Schedule, fails: bool
+) -> None:
+    wrong = Failure(stage="verify", kind="wrong output", message="3 values differ")
+    called = SimpleNamespace(
+        call=clock.call(2e-3), poison=lambda: None, task=SimpleNamespace(schedule=schedule), verify=lambda *_: wrong
+    )
+    monkeypatch.setattr(jobs, "settle", lambda _: None)
+    process = SimpleNamespace(
+        state={"key": (called, 0)}, enter=lambda *_, **__: None, on_main_thread=lambda call: call()
+    )
+    job = TimeJob(key="key", options=OPTIONS, last=False, prune_s=math.inf, long_s=math.inf)
+    assert (job.run(cast(Any, process)) == wrong) == fails and ("key" in process.state) != fails

@@ -60,6 +60,8 @@ class Die:
             os.abort()
         if self.how == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "end":
+            os.kill(os.getpid(), signal.SIGTERM)
         os._exit(int(self.how))
 
 
@@ -130,6 +132,7 @@ class SecondBuild:
     """Has a fork build something without end, and says its number in a file."""
 
     said: Path
+    limit_s: float = 60.0
 
     def run(self, process: Process) -> object:
         from hltune.pipeline.second_build import second_build
@@ -139,7 +142,7 @@ class SecondBuild:
             time.sleep(600)
 
         process.enter("building", timeout_s=60)
-        with second_build(build) as ask:
+        with second_build(build, limit_s=self.limit_s) as ask:
             return ask()
 
 

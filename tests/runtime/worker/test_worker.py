@@ -29,7 +29,7 @@ from hltune.runtime.worker import (
     wait_any,
     waited_s,
 )
-from hltune.values.errors import Failure, InputError, JobFailed, Refused
+from hltune.values.errors import Failure, HltuneError, InputError, JobFailed, Refused
 from tests.runtime.worker import jobs
 
 
@@ -89,13 +89,19 @@ def test_state_lives_as_long_as_the_process(worker: Worker) -> None:
 
 @pytest.mark.parametrize(
     ("how", "kind", "reason"),
-    [("abort", "crash", "SIGABRT"), ("kill", "memory", "SIGKILL"), ("7", "crash", "exit status 7")],
+    [
+        ("abort", "crash", "SIGABRT"),
+        ("kill", "memory", "SIGKILL"),
+        ("end", "crash", "SIGTERM"),
+        ("7", "crash", "exit status 7"),
+    ],
 )
 def test_death_is_a_failure_with_stage_and_log(worker: Worker, how: str, kind: str, reason: str) -> None:
     failure = failure_of(worker, jobs.Die(how))
     assert (failure.stage, failure.kind) == ("dying", kind)
     assert reason in failure.message
     assert "last words" in failure.log
+    assert failure.by_chance == (how in ("kill", "end"))
     assert worker.run(jobs.Add(1, 1)) == 2
 
 
@@ -267,6 +273,12 @@ def test_what_a_killed_caller_leaves_is_removed_by_the_next_one(
     with Worker():
         assert not left.exists()
     assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_a_fork_that_builds_for_too_long_ends(worker: Worker, tmp_path: Path) -> None:
+    outcome = worker.run(jobs.SecondBuild(tmp_path / "said", limit_s=0.5))
+    assert isinstance(outcome, HltuneError) and "it takes longer than 0 s" in str(outcome)
+    assert not alive(int((tmp_path / "said").read_text()))
 
 
 def test_a_fork_that_builds_ends_with_a_killed_caller(tmp_path: Path) -> None:

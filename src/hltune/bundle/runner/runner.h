@@ -48,6 +48,7 @@ struct argument {
     int64_t low;        /* the least integer that is drawn */
     int exact;          /* an output: its hash has to be this one; else its samples decide */
     uint64_t hash;
+    uint64_t blank;     /* an output of floats: how many elements look as if nobody had written them */
     uint64_t samples;
     double near_zero;       /* added to a float before a difference is related to it */
     int levels;             /* distances; see `level` and `allowed` */

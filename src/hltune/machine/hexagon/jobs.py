@@ -26,7 +26,7 @@ from hltune.runtime.worker import Process
 from hltune.schedule.repair import with_repairs
 from hltune.values.cost import Counters
 from hltune.values.directives import Schedule
-from hltune.values.errors import KILLED, Failure, FailureKind, HltuneError, Refused
+from hltune.values.errors import KILLED, WROTE_BEYOND, Failure, FailureKind, HltuneError, Refused
 from hltune.values.limits import HEAP, LATE
 from hltune.values.pipeline import PipelineSpec
 
@@ -200,7 +200,7 @@ class EmulatorJob:
         if result.code:
             return _failed("error", f"error {result.code}: {result.message}")
         if result.damaged or not result.padding_intact:
-            text = f"wrote beyond the ends of argument {result.damaged}" if result.damaged else WROTE_BETWEEN
+            text = f"{WROTE_BEYOND} argument {result.damaged}" if result.damaged else WROTE_BETWEEN
             return _failed("wrong output", text)
         return verify(process, result.outputs, self.reference, self.options)
 

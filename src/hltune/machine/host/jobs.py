@@ -18,7 +18,7 @@ from hltune.pipeline.serialized_schedule import ASYNC, funcs_that
 from hltune.runtime.worker import Process, waited_s
 from hltune.schedule.repair import with_repairs
 from hltune.values.cost import Heap, lower_decile
-from hltune.values.directives import Schedule
+from hltune.values.directives import Atomic, Schedule
 from hltune.values.errors import Failure
 
 WARM_S = 0.005
@@ -114,7 +114,7 @@ class TimeJob:
 
     Attributes:
         last: verify what the calls of this turn wrote over poisoned outputs, for a race need not show in the first
-            run, and forget the task.
+            run, and forget the task. What is more likely to race is verified after every turn.
         prune_s: a call that takes longer is not repeated.
         long_s: a call that takes longer makes this the last turn.
     """
@@ -142,10 +142,16 @@ class TimeJob:
             process.enter("timing an empty pipeline", timeout_s=self.options.compile_timeout_s)
             idle = compile_idle(process, compiled)
             repeats = process.on_main_thread(lambda: without_idle(repeats, idle.call))
-        if not self.last and min(repeats) <= self.long_s:
-            return Turn(repeats, *timed)
-        del process.state[self.key]
-        return compiled.verify(process, self.options) or Turn(repeats, *timed)
+        ends = self.last or min(repeats) > self.long_s
+        failure = compiled.verify(process, self.options) if ends or _may_race(compiled.task.schedule) else None
+        if ends or failure is not None:
+            del process.state[self.key]
+        return failure or Turn(repeats, *timed)
+
+
+def _may_race(schedule: Schedule) -> bool:
+    """Whether Halide has perhaps not proved that it does not: of atomic updates, and of what an author vouches for."""
+    return schedule.base is not None or any(isinstance(each, Atomic) for each in schedule.directives)
 
 
 def time_calls(

@@ -22,7 +22,7 @@ from hltune.runtime.rlimits import given_bytes
 from hltune.runtime.worker.group import Group
 from hltune.runtime.worker.messages import LONGEST_WAIT_S, Died, Done, Job, Raised, Stage
 from hltune.runtime.worker.waiting import waited_s
-from hltune.values.errors import KILLED, NO_ROOM, START, Failure, FailureKind, HltuneError, JobFailed, Refused
+from hltune.values.errors import ENDED, KILLED, NO_ROOM, START, Failure, FailureKind, HltuneError, JobFailed, Refused
 from hltune.values.limits import LATE
 
 R = TypeVar("R")
@@ -356,6 +356,8 @@ class Running(Generic[R]):
         """What an exit status says, together with the log."""
         if code == -signal.SIGKILL:
             return "memory", KILLED
+        if -code in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            return "crash", f"{ENDED} ({signal.Signals(-code).name})"
         log = self.worker.log()
         if "bad_alloc" in log or "out of memory" in log.lower() or "MemoryError" in log:
             return "memory", f"exceeded its memory limit of {self.worker.memory_bytes / 2**20:.0f} MiB"

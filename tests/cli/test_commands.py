@@ -55,8 +55,8 @@ def test_schedule_writes_one_document(hltune: Run, tmp_path: Path) -> None:
     assert (document["unit"], document["verified"]) == ("ms", True)
     assert document["cost"] > 0
     rungs = {rung["rung"]: rung for rung in document["rungs"]}
-    probes = {"probes", "probes with Halide's weights", "probes of finer tasks"}
-    searches = {"mullapudi2016", "greedy", *probes, "beam 2, 5 passes"}
+    probes = {"probes", "probes, Halide's weights", "probes of finer tasks"}
+    searches = {"mullapudi2016", "greedy", *probes, "beam 2, 5 passes", "beam 2, 5 passes, Halide's weights"}
     assert all(rungs[each]["cost"] > 0 and rungs[each]["search_s"] > 0 for each in searches)
     assert not any(rung["skipped"] for rung in rungs.values())
     # Probes and mutants that the ranker chose, for what each is predicted to cost.

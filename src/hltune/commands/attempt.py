@@ -139,7 +139,7 @@ class Attempt:
             return min(working, key=_value, default=None)
         if predicted := [each for each in working if each.predicted is not None]:
             return min(predicted, key=lambda each: each.predicted.seconds if each.predicted else math.inf)
-        return max(working, key=lambda each: each.step.rung.effort, default=None)
+        return max(working, key=lambda each: (each.step.rung.effort, each.step.rung.has_weights), default=None)
 
     def decide(self) -> Tried | None:
         """The best, measured side by side with those that cost about the same, and with the author's own."""
@@ -196,7 +196,9 @@ class Attempt:
             return
         label = tried.step.rung.label
         if tried.step.skipped:
-            self.progress.note(f"{label}: {tried.failure.message}")
+            skipped = [each.failure.message for each in self.tried if each.step.skipped and each.failure is not None]
+            if skipped.count(tried.failure.message) <= 1:  # the same search with other weights takes as long
+                self.progress.note(f"{label}: {tried.failure.message}")
         else:
             which = "" if isinstance(tried.step.outcome, Failure) else "the schedule by "
             self.progress.note(f"{which}{label} failed. {tried.failure}")

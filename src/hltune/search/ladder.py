@@ -4,6 +4,9 @@ A ladder begins with the searches that are over at once and ends with the beam s
 
     mullapudi2016   greedy   random probes of three kinds   beam 4x1   beam 8x2   beam 16x3   beam 32x5
 
+Where others were given, each beam search comes with Halide's own weights as well. What a beam search ends with is a
+matter of chance, too, and nobody should get less from better weights than from those that came with Halide.
+
 A beam search takes about its beam size times its passes times what greedy search takes; the larger it is, the less of
 each state is new, so the forecast follows the largest one that has ended. What cannot end in time is not begun.
 """
@@ -40,6 +43,7 @@ _PASSES = 5
 """Of a beam search that is not told how many."""
 _PROBES = 8
 """Of each kind."""
+_HALIDES = "Halide's weights"
 _FINER = 4
 """Tasks for each core, of probes that ask for more parallelism than there are cores."""
 
@@ -63,6 +67,11 @@ class Rung:
     def title(self) -> str:
         """The name that what it found has on record, and what it is: ``ranked (mutant 3)``."""
         return titled(self.finder, self.label)
+
+    @property
+    def has_weights(self) -> bool:
+        """Its cost model is another one than Halide's."""
+        return any(isinstance(each, Adams2019Options) and each.weights is not None for each in self.searches)
 
     @property
     def probing(self) -> bool:
@@ -143,19 +152,24 @@ def ladder(last: SearchOptions, quick: Mullapudi2016Options) -> tuple[Rung, ...]
     greedy, *others = beams(last)
     between = tuple(_probing(last)) if others and effort(last) > _PROBES else ()
     first = () if last.memory_limit_bytes is not None else (single(quick),)
+    if last.weights is not None and between:
+        others = [each for rung in others for each in (rung, *_by_halides_weights(rung))]
     return (*first, greedy, *between, *others)
+
+
+def _by_halides_weights(rung: Rung) -> Iterator[Rung]:
+    """The same beam search with the built-in weights."""
+    (search,) = rung.searches
+    if isinstance(search, Adams2019Options):
+        yield replace(rung, label=f"{rung.label}, {_HALIDES}", searches=(replace(search, weights=None),))
 
 
 def _probing(last: Adams2019Options) -> Iterator[Rung]:
     """What probes find differs most where the weights do, or the tasks."""
     finer = replace(last, parallelism=_FINER * last.parallelism)
-    kinds = {
-        "probes": last,
-        "probes with Halide's weights": replace(last, weights=None),
-        "probes of finer tasks": finer,
-    }
+    kinds = {"probes": last, f"probes, {_HALIDES}": replace(last, weights=None), "probes of finer tasks": finer}
     if last.weights is None:
-        del kinds["probes with Halide's weights"]
+        del kinds[f"probes, {_HALIDES}"]
     for number, (label, base) in enumerate(kinds.items()):
         stream = probes(base, (base.weights,), round_number=number, each=_PROBES)
         searches = [each for each in stream if each.random_dropout < 100]  # greedy search finds the same each time

@@ -11,7 +11,8 @@ import pytest
 from hltune.commands import attempt as attempt_module
 from hltune.commands.attempt import Attempt
 from hltune.runtime.progress import Silent
-from hltune.search.ladder import Rung, Step
+from hltune.search.climb import Step
+from hltune.search.ladder import Rung
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Parallel, Schedule, Vectorize
 from hltune.values.errors import Failure
@@ -47,6 +48,20 @@ def test_what_was_skipped_has_not_failed(tmp_path: Path, monkeypatch: pytest.Mon
     heard = Heard()
     Attempt(SUBJECT, cast("Any", None), None, Searches(tmp_path), 8.0, heard).climb(rungs)
     assert heard.notes == [f"beam 8 failed. {skipped}", "beam 16: skipped: 0.1 s are left of 8 s"]
+
+
+def test_each_size_that_was_skipped_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    skipped = Failure(stage="Adams2019 search", kind="timeout", message="skipped: 0.0 s are left of 8 s")
+    rungs = [
+        Rung(finder="adams2019", label=f"beam {size}{weights}", searches=(), effort=size)
+        for size in (8, 16)
+        for weights in ("", ", Halide's weights")
+    ]
+    steps = (Step(rung=rung, outcome=skipped, skipped=True) for rung in rungs)
+    monkeypatch.setattr(attempt_module, "climb", lambda *_, **__: steps)
+    heard = Heard()
+    Attempt(SUBJECT, cast("Any", None), None, Searches(tmp_path), 8.0, heard).climb(rungs)
+    assert heard.notes == [f"{label}: {skipped.message}" for label in ("beam 8", "beam 16")]
 
 
 def test_turn_by_turn_decides_and_not_a_lucky_moment(tmp_path: Path) -> None:

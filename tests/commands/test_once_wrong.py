@@ -26,7 +26,8 @@ from hltune.machine.options import MeasureOptions
 from hltune.runtime.progress import Remembered, Silent
 from hltune.samples.writer import Store
 from hltune.search.autoschedulers import BUILTIN, Adams2019Options
-from hltune.search.ladder import Rung, Step
+from hltune.search.climb import Step
+from hltune.search.ladder import Rung
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, failed_repair
 from hltune.values.directives import Parallel, Schedule, Unroll, Vectorize

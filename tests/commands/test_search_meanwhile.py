@@ -11,7 +11,8 @@ import pytest
 
 from hltune.commands import tune_one
 from hltune.search.autoschedulers import Adams2019Options
-from hltune.search.ladder import climb, single
+from hltune.search.climb import climb
+from hltune.search.ladder import single
 from hltune.search.pool import SearchPool
 from hltune.tuning.options import Budget, TuneOptions
 from hltune.workspace.records import Workspace

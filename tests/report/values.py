@@ -19,7 +19,8 @@ from hltune.pretraining.journal import Journal
 from hltune.pretraining.learning import Checkpoint, Evaluations
 from hltune.pretraining.ranking import RankerCheckpoint
 from hltune.programs.program import Node, Program
-from hltune.search.ladder import Rung, Step
+from hltune.search.climb import Step
+from hltune.search.ladder import Rung
 from hltune.tuning.finals import Finals
 from hltune.tuning.operators import Successes
 from hltune.tuning.outlook import Expectation, Outlook

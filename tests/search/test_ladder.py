@@ -11,9 +11,10 @@ from typing import Any, cast
 import pytest
 
 from hltune.runtime.worker import Running, Worker
-from hltune.search import ladder as ladder_module
+from hltune.search import climb as climb_module
 from hltune.search.autoschedulers import Adams2019Options, Li2018Options, Mullapudi2016Options, SearchOptions
-from hltune.search.ladder import Forecast, Rung, Step, baselines, beams, by_finder, climb, effort, ladder, robust
+from hltune.search.climb import Forecast, Step, by_finder, climb
+from hltune.search.ladder import Rung, baselines, beams, effort, ladder, robust
 from hltune.search.pool import Outcome, SearchPool
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule
@@ -206,7 +207,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(ladder_module, "first_ended", self.first_ended)
+        monkeypatch.setattr(climb_module, "first_ended", self.first_ended)
         began: dict[FakeRunning, float] = {}
 
         def spent_s(running: FakeRunning) -> float:

@@ -18,7 +18,8 @@ from hltune.pipeline.operations import Forecast
 from hltune.runtime.progress import Silent
 from hltune.samples.writer import Store
 from hltune.search.autoschedulers import BASELINE, Adams2019Options
-from hltune.search.ladder import Rung, Step
+from hltune.search.climb import Step
+from hltune.search.ladder import Rung
 from hltune.search.pool import SearchPool
 from hltune.tuning import tuner as module
 from hltune.tuning.pace import Limits

@@ -13,7 +13,8 @@ from hltune.commands.once_wrong import judged, refutation, working
 from hltune.machine.protocol import Session
 from hltune.machine.speedup import in_order
 from hltune.runtime.progress import Progress
-from hltune.search.ladder import Rung, Step, climb
+from hltune.search.climb import Step, climb
+from hltune.search.ladder import Rung
 from hltune.search.pool import SearchPool
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement, Prediction
@@ -196,8 +197,8 @@ class Attempt:
             return
         label = tried.step.rung.label
         if tried.step.skipped:
-            skipped = [each.failure.message for each in self.tried if each.step.skipped and each.failure is not None]
-            if skipped.count(tried.failure.message) <= 1:  # the same search with other weights takes as long
+            skipped = [each.step.rung.effort for each in self.tried if each.step.skipped]
+            if skipped.count(tried.step.rung.effort) <= 1:  # with other weights it takes as long
                 self.progress.note(f"{label}: {tried.failure.message}")
         else:
             which = "" if isinstance(tried.step.outcome, Failure) else "the schedule by "

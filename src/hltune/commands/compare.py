@@ -20,7 +20,8 @@ from hltune.machine.verify import Verification
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import usable_cores
 from hltune.search.autoschedulers import Adams2019Options
-from hltune.search.ladder import Step, baselines, beams, by_finder, climb
+from hltune.search.climb import Step, by_finder, climb
+from hltune.search.ladder import baselines, beams
 from hltune.values.candidate import Candidate
 from hltune.values.cost import Cost, Measurement
 from hltune.values.errors import Failure, InputError

@@ -19,7 +19,7 @@ from hltune.cost_model.adams2019.weights import Weights
 from hltune.cost_model.pretrained import Pretrained
 from hltune.runtime.progress import Progress
 from hltune.schedule.repair import is_outside, repaired
-from hltune.search.ladder import Memory, by_finder
+from hltune.search.climb import Memory, by_finder
 from hltune.search.mutation import PARENTS, Parent
 from hltune.search.pool import SearchPool
 from hltune.tuning.drafts import Drafts

@@ -11,7 +11,8 @@ import numpy as np
 from hltune.cost_model.adams2019.weights import Weights, builtin_weights, vary, weights_hash
 from hltune.runtime.worker import AnyWorker
 from hltune.search.autoschedulers import Adams2019Options
-from hltune.search.ladder import Forecast, Memory, Rung, Step, baselines, beams, climb
+from hltune.search.climb import Forecast, Memory, Step, climb
+from hltune.search.ladder import Rung, baselines, beams
 from hltune.search.pool import Outcome, SearchPool
 from hltune.search.probes import probes, varied
 from hltune.tuning.options import TuneOptions
@@ -42,7 +43,7 @@ def climb_baselines(
     forecast: Forecast | None = None,
     until: Callable[[], bool] = lambda: False,
 ) -> Generator[Step]:
-    """What Halide's autoschedulers find, rung by rung; see `hltune.search.ladder.climb`."""
+    """What Halide's autoschedulers find, rung by rung; see `hltune.search.climb.climb`."""
     return climb(
         pool,
         subject.spec,
@@ -79,7 +80,7 @@ class Searcher:
         return tuple(dict.fromkeys(rung.finder for rung in baselines(self._options.search)))
 
     def baselines(self, end_s: float) -> Generator[Step]:
-        """What Halide's autoschedulers find, rung by rung; see `hltune.search.ladder.climb`."""
+        """What Halide's autoschedulers find, rung by rung; see `hltune.search.climb.climb`."""
         end_s = max(end_s, time.monotonic() + _LEAST_PATIENCE_S)
         return climb_baselines(
             self._subject, self._options, self._pool, self._memory, forecast=self._forecast, end_s=end_s

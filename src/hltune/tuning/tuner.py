@@ -16,7 +16,7 @@ from hltune.machine.protocol import Session
 from hltune.pipeline.operations import forecast
 from hltune.runtime.progress import Progress
 from hltune.search.autoschedulers import BASELINE
-from hltune.search.ladder import Step, by_finder
+from hltune.search.climb import Step, by_finder
 from hltune.tuning.cases import Cases
 from hltune.tuning.drafts import Drafts
 from hltune.tuning.history import History

@@ -32,7 +32,7 @@ _SAME_LIMIT = 1.25
 
 @dataclass(frozen=True, slots=True)
 class Searches:
-    """A `hltune.search.ladder.Memory` in a folder, which is made when there is something to keep."""
+    """A `hltune.search.climb.Memory` in a folder, which is made when there is something to keep."""
 
     folder: Path
 

@@ -8,7 +8,7 @@ from hltune.commands.explain import Explained, Explanation
 from hltune.lowered.account import Account
 from hltune.lowered.estimate import TERMS
 from hltune.search.advice import Advice
-from hltune.search.faults import Fault
+from hltune.search.fault import Fault
 from hltune.values.cost import Cost, Measurement
 from hltune.values.directives import Parallel, Schedule
 from hltune.values.errors import Failure

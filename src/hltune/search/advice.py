@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from hltune.lowered.account import Account
 from hltune.search.case import Case
-from hltune.search.faults import Fault, faults
+from hltune.search.fault import Fault
+from hltune.search.faults import faults
 from hltune.values.cost import Measurement
 from hltune.values.directives import Schedule
 from hltune.values.errors import Failure

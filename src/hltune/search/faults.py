@@ -6,22 +6,18 @@ fault is about decides whether it is said; whether a change helps, only lowering
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 
 from hltune.lowered import operations
 from hltune.lowered.account import Body
-from hltune.lowered.features import idle_share, returned, trim_bytes
-from hltune.lowered.memory import HEAP, LARGEST_ON_STACK, Allocation
-from hltune.lowered.names import func_of
-from hltune.runtime.malloc import LARGEST_MOVING
-from hltune.search import remedies
-from hltune.search.case import Case, cache_of
+from hltune.lowered.features import idle_share
+from hltune.search import heap_faults, remedies
+from hltune.search.case import Case
+from hltune.search.fault import Fault, Remedy
 from hltune.values.directives import ComputeRoot, Schedule
 from hltune.values.roles import Stage
-from hltune.values.unit import size
 
 _RECOMPUTED = 1.25
 _ROUNDED = 2.0
@@ -35,46 +31,8 @@ _WALKING, _CHAINED = 0.3, 0.3
 """Share of a stage's time that goes into finding pages, and into waiting for the sum before."""
 _SIDE_BY_SIDE, _TOGETHER = (4, 8), (16, 64)
 """Sums that do not wait for each other, and elements of a line of the cache, or a few."""
-_LARGEST = 2
-"""Buffers, any of which may be the one that malloc goes by."""
-_LARGEST_KEPT = LARGEST_MOVING - (8 << 10)
-"""With what Halide and malloc add to it, a buffer of so many bytes is no larger than malloc keeps."""
-_LEAST_MARGIN, _MARGIN = 1.1, 1.5
-"""How much larger one is made than it seems that it has to be: threads take more at a time than the text says."""
 _IDLE = 0.2
 """Share of the cores' time that waits."""
-
-
-Remedy = Callable[[], Iterator[Schedule]]
-"""Makes schedules without a fault, perhaps."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fault:
-    """Something that costs time.
-
-    Attributes:
-        kind: its name in `KINDS`.
-        stage: whose.
-        seconds: of T0, that it is about.
-        text: what is wrong, to be read after the name of the stage.
-        remedy: makes its `changes`.
-        price: it may be worth it, and is one only if a change is predicted to help.
-        others: how many other stages have a fault of this kind that the seconds are about as well.
-    """
-
-    kind: str
-    stage: Stage
-    seconds: float
-    text: str
-    remedy: Remedy = field(repr=False, compare=False)
-    price: bool = False
-    others: int = 0
-
-    @cached_property
-    def changes(self) -> tuple[Schedule, ...]:
-        """Schedules without it, perhaps. They take time to make, and of many a fault nobody wants to know them."""
-        return tuple(self.remedy())
 
 
 def faults(case: Case) -> list[Fault]:
@@ -330,92 +288,6 @@ def _outermost(body: Body) -> Stage:
     return body.levels[0].stage if body.levels else body.stage
 
 
-def _memory(case: Case) -> Iterator[Fault]:
-    if case.counted or not case.caches:
-        return
-    heap = sum(each.bytes for each in case.taken.values())
-    for func, largest in case.sizes.items():
-        if cache_of(largest, case.caches[:2]) or not isinstance(case.patient.place(func), ComputeRoot):
-            continue
-        bodies = [each for each in case.account.bodies if func in (each.stage.func, *each.reads)]
-        share = case.taken[func].bytes / heap if func in case.taken else 0.0
-        yield Fault(
-            kind="memory",
-            stage=Stage(func),
-            seconds=sum(each.terms[name] for each in bodies for name in ("l1", "l2", "l3"))
-            + case.account.terms["faults"] * share,
-            text=f"goes through {cache_of(largest, case.caches) or 'memory'}, {size(largest)} written and read "
-            "again: compute it for a part of its consumer at a time",
-            remedy=partial(remedies.further_in, case.patient, func),
-        )
-
-
-def _page_faults(case: Case) -> Iterator[Fault]:
-    heap = [each for each in case.account.allocations if each.memory in HEAP]
-    trim = trim_bytes(each.bytes for each in heap)
-    grown = max((each.grown for each in returned(case.account.held, trim)), default=0.0)
-    largest = _largest_kept(case, heap)
-    if case.counted or not grown or not largest:
-        return
-    slices = {func: count for func, each in largest.items() if (count := _slices(case, func, each, grown))}
-    advice = ": pad one, by aligning its storage, until that is enough" if slices else ""
-    yield Fault(
-        kind="faults",
-        stage=Stage(next(iter(largest))),
-        seconds=case.account.terms["faults"],
-        text=f"is the largest buffer that malloc keeps, and {size(grown)} come from the system anew in each call, page "
-        f"by page, for it keeps twice as much as that one{advice}",
-        remedy=partial(remedies.padded, case.patient, slices),
-    )
-
-
-def _largest_kept(case: Case, heap: Sequence[Allocation]) -> dict[str, Allocation]:
-    """Funcs with the largest buffers; not those with several, as a Tuple has, which would all become larger."""
-    buffers: dict[str, set[str]] = {}
-    for each in heap:
-        buffers.setdefault(func_of(each.buffer), set()).add(each.buffer)
-    by_size = sorted((each for each in heap if each.bytes <= LARGEST_MOVING), key=lambda each: each.bytes)
-    found = {func_of(each.buffer): each for each in by_size}  # of several, the largest one
-    named = [func for func in found if func in case.funcs and func in case.patient.view.nests.args]
-    single = [func for func in named if len(buffers[func]) == 1]
-    return {func: found[func] for func in single[::-1][:_LARGEST]}
-
-
-def _slices(case: Case, func: str, buffer: Allocation, grown: float) -> int:
-    """How many slices a buffer has that is large enough for nothing to go back; 0 if malloc keeps none that large."""
-    view = case.patient.view
-    extents = dict(zip(view.nests.args[func], buffer.extents, strict=False))
-    slice_bytes = buffer.bytes / extents.get(view.outermost_stored(func) or "", 1.0)
-    # Twice as much may lie free, which is then as much as all that is needed, whether or not it is a part of that.
-    needed = max(grown - buffer.bytes, grown / 2)
-    least, wanted, most = (each / slice_bytes for each in (_LEAST_MARGIN * needed, _MARGIN * needed, _LARGEST_KEPT))
-    found = math.floor(min(math.ceil(wanted), most))
-    return found if found >= least else 0
-
-
-def _allocations(case: Case) -> Iterator[Fault]:
-    terms, taken = case.account.terms, case.taken
-    runs, total = (sum(getattr(each, name) for each in taken.values()) or 1.0 for name in ("runs", "bytes"))
-    for func, each in taken.items():
-        # What goes where Halide sees fit, and is on the heap though it is small, has a size that it does not know.
-        small = each.largest <= LARGEST_ON_STACK and case.says_memory(func)
-        advice = "use the stack, or take it once further out" if small else "take it once further out"
-        remedy = partial(remedies.fewer_allocations, case.patient, func, small=small)
-        if not small and isinstance(case.patient.place(func), ComputeRoot):
-            advice, remedy = "compute less of it at a time", partial(remedies.further_in, case.patient, func)
-        yield Fault(
-            kind="allocations",
-            stage=Stage(func),
-            seconds=terms["allocations"] * each.runs / runs + terms["heap_bytes"] * each.bytes / total,
-            text=f"takes memory from the heap {_times(each.runs)}, {size(each.bytes)} in all: {advice}",
-            remedy=remedy,
-        )
-
-
-def _times(number: float) -> str:
-    return "once" if round(number) <= 1 else f"{number:,.0f} times"
-
-
 def _launches(case: Case) -> Iterator[Fault]:
     for stage, bodies in case.stages.items():
         body = max(bodies, key=_entries)
@@ -445,9 +317,9 @@ KINDS: dict[str, Callable[[Case], Iterator[Fault]]] = {
     "pages": _pages,
     "chained": _chained,
     "idle": _idle,
-    "memory": _memory,
-    "faults": _page_faults,
-    "allocations": _allocations,
+    "memory": heap_faults.memory,
+    "faults": heap_faults.page_faults,
+    "allocations": heap_faults.allocations,
     "launches": _launches,
 }
 """All kinds of faults, by name."""

@@ -74,6 +74,9 @@ def test_rounds_of_bundles(hltune: Run, tmp_path: Path) -> None:
     known = hltune("bundle", "best", "--json").document["devices"]
     assert [each["pipeline"] for each in known] == ["dilate3x3"]
     assert known[0]["best"][0]["ms"] == document["best"][0]["ms"]
+    assert hltune("bundle", "best", "dilate3x3", "--json").document["devices"] == known
+    nobody = hltune("bundle", "best", "sobel")
+    assert nobody.code == 2 and "one of dilate3x3" in nobody.err
     text = hltune("bundle", "best").out
     assert schedule in text and "hltune export" in text
 

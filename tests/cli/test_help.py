@@ -36,7 +36,7 @@ PANELS = {
     "report": {"what to schedule", "machine", "limits", "emulator of --target hexagon", "output"},
     "bundle make": {"what to schedule", "which samples", "search", "limits", "output"},
     "bundle read": {"which samples", "output"},
-    "bundle best": {"output"},
+    "bundle best": {"which samples", "output"},
     "reproduce": {"which samples", "output"},
     "reduce": {"which samples", "limits", "emulator of --target hexagon", "output"},
     "doctor": {"output"},

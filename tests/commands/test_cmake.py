@@ -16,7 +16,7 @@ from hltune.machine.options import MeasureOptions
 from hltune.pipeline.source import parse_source
 from hltune.runtime.halide_wheel import include_directory
 from hltune.runtime.progress import Progress, Silent
-from hltune.schedule.cmake import for_compiled, for_generator, found_first
+from hltune.schedule.cmake import for_compiled, for_generator, found_first, names_header
 from hltune.schedule.parse import parse_schedule
 from hltune.values.errors import InputError
 from hltune.values.provenance import Named
@@ -394,6 +394,21 @@ def test_the_export_tells_of_a_header_that_is_found_first(tmp_path: Path) -> Non
     exported(SubjectOptions(pipeline=str(generator), target="host"), "", tmp_path, "cpp", progress=progress)
     note = f"blur.cpp finds {tmp_path / 'blur_schedule.h'} first"
     assert [each for each in progress.notes if each.startswith(note)]
+
+
+def test_the_export_tells_of_a_generator_that_does_not_apply_the_header(tmp_path: Path) -> None:
+    progress = Notes()
+    exported(SubjectOptions(pipeline=str(BLUR), target="host"), "", tmp_path, "cpp", progress=progress)
+    assert [each for each in progress.notes if each.startswith("blur.cpp does not name blur_schedule.h")]
+
+
+def test_a_header_may_be_named_by_any_file_or_flag(tmp_path: Path) -> None:
+    one, two, header = tmp_path / "one.cpp", tmp_path / "two.cpp", Path("out/f_schedule.h")
+    one.write_text('#include "g_schedule.h"\n')
+    two.write_text('#  include "out/f_schedule.h"\n')
+    assert not names_header(parse_source(str(one)), header)
+    assert names_header(parse_source(f"{one}+{two}"), header)
+    assert names_header(parse_source(str(one), cxxflags=("-DHEADER=<f_schedule.h>",)), header)
 
 
 def test_flags_of_two_words_stay_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 
 from hltune.commands import on_record
-from hltune.commands.on_record import drop_once_wrong, leaving_something, put_on_record
+from hltune.commands.on_record import drop_once_wrong, leave_best, leaving_something, put_on_record
 from hltune.runtime.progress import Silent
 from hltune.tuning.finals import Finals
 from hltune.values.candidate import Candidate
 from hltune.values.directives import Schedule, Unroll
 from hltune.values.errors import Failure, HltuneError
-from hltune.values.provenance import Named
+from hltune.values.provenance import Named, Searched
 from hltune.values.roles import Stage
 from hltune.workspace.record import TUNED, Record
 from hltune.workspace.records import Workspace
 from tests.report.values import HOST, SPEC, cost, row
 from tests.tuning.recorded import TimedSession, decided
 
-WON, LUCKY = (Schedule((Unroll(Stage("out"), loop),)) for loop in "xy")
+WON, LUCKY, SEARCHED = (Schedule((Unroll(Stage("out"), loop),)) for loop in "xyc")
 
 
 def put(workspace: Workspace, schedule: Schedule, seconds: float, *, compared: bool) -> Record:
@@ -107,6 +107,53 @@ def test_what_has_won_outlives_a_run_without_a_comparison(tmp_path: Path) -> Non
     finals = Finals(rows=rows, compared=False)
     assert put_on_record(finals, SPEC, HOST, workspace).schedule == LUCKY
     assert workspace.records(SPEC, HOST) == [won]
+
+
+def left(
+    workspace: Workspace, schedule: Schedule, seconds: float, *, compared: bool, allowed: bool
+) -> tuple[Record, list[str]]:
+    """What tuning hands out where it has found a schedule, and what it notes."""
+    named, notes = row("tuned-0123abcd", cost(seconds)), list[str]()
+    assert named.candidate is not None
+    finals = Finals(rows=(replace(named, candidate=replace(named.candidate, schedule=schedule)),), compared=compared)
+    tuner = SimpleNamespace(
+        subject=SimpleNamespace(spec=SPEC),
+        allowed=lambda records: records if allowed else [],
+        references={"adams2019": Candidate(schedule=SEARCHED, provenance=Searched(autoscheduler="Adams2019"))},
+        history=SimpleNamespace(cost_of=lambda _: 0.8e-3, refuted=lambda _: None, is_repaired=lambda _: False),
+    )
+    run: Any = SimpleNamespace(tuner=tuner, machine=HOST)
+    progress: Any = SimpleNamespace(note=notes.append)
+    taken = leave_best(run, finals, workspace, progress, again="the same command")
+    assert taken == workspace.best(SPEC, HOST)
+    return taken, notes
+
+
+def test_without_a_comparison_what_has_won_is_handed_out(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    won = put(workspace, WON, 1e-3, compared=True)
+    taken, notes = left(workspace, LUCKY, 0.5e-3, compared=False, allowed=False)
+    assert taken == won
+    assert len(notes) == 1 and "the same command, with --rounds 0" in notes[0]
+
+
+def test_without_any_comparison_what_has_cost_least_is_handed_out(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    taken, notes = left(workspace, LUCKY, 1e-3, compared=False, allowed=True)
+    assert taken.name == "adams2019" and "adams2019, which has cost less" in notes[0]
+    taken, notes = left(workspace, LUCKY, 1e-3, compared=True, allowed=True)
+    assert taken.name == TUNED and not notes
+
+
+@pytest.mark.parametrize(("seconds", "allowed", "told"), [(2e-3, False, 1), (2e-3, True, 0), (0.5e-3, False, 0)])
+def test_what_is_faster_and_not_allowed_goes_off_the_record_with_a_note(
+    tmp_path: Path, seconds: float, allowed: bool, told: int
+) -> None:
+    workspace = Workspace(tmp_path)
+    won = put(workspace, WON, 1e-3, compared=True)
+    taken, notes = left(workspace, LUCKY, seconds, compared=True, allowed=allowed)
+    assert taken.schedule == LUCKY
+    assert len(notes) == told and all(f"{won.label}, which cost 1.000 ms, is off" in each for each in notes)
 
 
 def test_what_the_store_knows_to_have_been_wrong_goes_off_the_record(tmp_path: Path) -> None:

@@ -67,6 +67,21 @@ def test_a_schedule_that_somebody_has_changed_has_not_this_cost(tmp_path: Path) 
         workspace.records(SPEC, MACHINE)
 
 
+def test_all_damaged_records_are_named_at_once(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    for name, schedule in (("adams2019", SLOW), ("expert", QUICK), (TUNED, SLOW)):
+        workspace.keep(record(name, schedule), SPEC, MACHINE)
+    damaged = [*tmp_path.rglob("expert-*.json"), *tmp_path.rglob("tuned-*.json")]
+    for path in damaged:
+        path.write_text("{}")
+    with pytest.raises(InputError, match="the records of 2 schedules") as caught:
+        workspace.records(SPEC, MACHINE)
+    assert caught.value.where == ", ".join(map(str, damaged))
+    for path in damaged:
+        path.unlink()
+    assert [each.name for each in workspace.records(SPEC, MACHINE)] == ["adams2019"]
+
+
 def test_deeply_nested_json_is_a_damaged_record(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     workspace.keep(record(TUNED, SLOW), SPEC, MACHINE)

@@ -83,13 +83,22 @@ def read(
     return 1 if done.problems else 0
 
 
-def best(*, output: OutputFlags = OutputFlags()) -> None:
-    """`hltune bundle best`."""
+def best(
+    pipeline: Annotated[str | None, Parameter(group=STORED, show_default="all of them")] = None,
+    /,
+    *,
+    output: OutputFlags = OutputFlags(),
+) -> None:
+    """`hltune bundle best`.
+
+    Args:
+        pipeline: Name in the store, or the start of its id.
+    """
     with interrupts.importing():
         from hltune.commands import bundle_results as command
         from hltune.report import bundle as report
         from hltune.report.progress import show_progress
 
     with show_progress() as progress:
-        rows = command.best(workspace=output.place, progress=progress)
+        rows = command.best(pipeline, workspace=output.place, progress=progress)
     output.show(report.best, report.print_best, rows)

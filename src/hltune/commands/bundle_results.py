@@ -14,6 +14,7 @@ from hltune.bundle.packing import read_manifest
 from hltune.bundle.results import CONDITIONS, Measured, Problem, Results, bundle_of, read_results
 from hltune.commands.export import export_texts
 from hltune.commands.once_wrong import once_wrong
+from hltune.commands.samples import chosen_pipeline
 from hltune.commands.store import hold_store
 from hltune.machine.open import resolve
 from hltune.runtime.progress import Progress
@@ -123,10 +124,21 @@ def _note_seed(path: Path, seed: int, results: Results, tunings: Path) -> None:
     add_line(tunings, TuningCommand(command=command, seed=seed, began_s=began_s, hltune=__version__))
 
 
-def best(*, workspace: Workspace, progress: Progress) -> tuple[Best, ...]:
-    """The best schedules of each pipeline on each device that a bundle came back from."""
+def best(pipeline: str | None = None, *, workspace: Workspace, progress: Progress) -> tuple[Best, ...]:
+    """The best schedules of each pipeline on each device that a bundle came back from.
+
+    Args:
+        pipeline: name or start of the id of the only one to show; None for all.
+
+    Raises:
+        InputError: no bundle of this pipeline came back, or several have this name.
+    """
     with Reader(workspace.samples) as store:
         rows = [row for row in store.statistics() if row.machine.conditions.startswith(CONDITIONS)]
+        if pipeline is not None:
+            known = {row.pipeline_hash: row.pipeline_name for row in rows}
+            only = chosen_pipeline(known, pipeline, what="results of bundles of it", where=str(workspace.samples))
+            rows = [row for row in rows if row.pipeline_hash == only]
         specs = ((store.spec(row.pipeline_hash), row.machine) for row in rows)
         return tuple(_best(store, spec, machine, workspace, progress) for spec, machine in specs if spec is not None)
 

@@ -23,7 +23,7 @@ from hltune.runtime.files import check_writable, write_bytes
 from hltune.runtime.halide_wheel import COMPILE_ENVIRONMENT
 from hltune.runtime.progress import Progress
 from hltune.runtime.worker import Worker
-from hltune.schedule.cmake import for_compiled, for_generator, found_first
+from hltune.schedule.cmake import for_compiled, for_generator, found_first, names_header
 from hltune.schedule.export import CompileJob
 from hltune.schedule.source import HEADER_ENDING, default_function_name, to_cpp_header, to_python
 from hltune.values import schedule_codec
@@ -170,7 +170,7 @@ def export(
         job = replace(job, about=(*about.lines(), _OF_COMPILED, *[_OF_ERRORS] * checks))
         compiled = tuple(directory / path.name for path in _compile(forms, job))
     if generator is not None and directives.base is None:
-        _warn_of_another_header(generator, names.text("cpp"), progress)
+        _warn_of_another_schedule(generator, names.text("cpp"), progress)
     files = (*_write(texts), *compiled)
     return Exported(pipeline=subject.spec.name, schedule=name, files=files, notes=tuple(notes))
 
@@ -320,12 +320,18 @@ def _generator(subject: Subject, asked: Sequence[ExportForm] | None) -> Source |
     return None if asked is not None and "object" in asked and "cpp" not in asked else source
 
 
-def _warn_of_another_header(generator: Source, header: Path, progress: Progress) -> None:
-    """Says which header the generator would be built with in place of the exported one."""
+def _warn_of_another_schedule(generator: Source, header: Path, progress: Progress) -> None:
+    """Says which schedule the generator would be built with in place of the exported one."""
+    name = Path(generator.location).name
     if (found := found_first(generator, header)) is not None:
         progress.note(
-            f'{Path(generator.location).name} finds {found} first, by #include "...": CMake builds the schedule in'
+            f'{name} finds {found} first, by #include "...": CMake builds the schedule in'
             f" there and not that in {header}; remove that file, or include {header.name} by its name alone"
+        )
+    elif not names_header(generator, header):
+        progress.note(
+            f"{name} does not name {header.name}: unless another header includes it, CMake builds the generator's own"
+            f" schedule; include it, and call its function in schedule(), or give --format object"
         )
 
 

@@ -40,7 +40,31 @@ def put_on_record(finals: Finals, spec: PipelineSpec, machine: MachineId, worksp
     return record
 
 
-def keep_searched(run: Run, finals: Finals, workspace: Workspace, progress: Progress) -> None:
+def leave_best(run: Run, finals: Finals, workspace: Workspace, progress: Progress, *, again: str) -> Record:
+    """Puts the winner on record, and what autoschedulers have found; returns what `run` and `export` take from now on.
+
+    Where that is another one, or what was faster goes off the record, people are told.
+
+    Args:
+        again: the command that goes on where this run ends, for people.
+    """
+    spec, machine = run.tuner.subject.spec, run.machine
+    former = next((each for each in workspace.records(spec, machine) if each.name == TUNED), None)
+    record = put_on_record(finals, spec, machine, workspace)
+    _keep_searched(run, finals, workspace, progress)
+    taken = workspace.best(spec, machine)
+    if taken.schedule != record.schedule:
+        why = "which won a comparison before" if taken.name == TUNED else "which has cost less"
+        said = f"`run` and `export` take {taken.name}, {why}; {again}, with --rounds 0, compares them"
+        progress.note(f"{spec.name}: {said}")
+    elif former is not None and not run.tuner.allowed([former]) and _costs_less(former, taken):
+        less = f"{former.label}, which cost {machine.unit.text(former.cost)} {machine.unit.label}, is off the record"
+        back = "tuning without these, with --rounds 0, compares both, and keeps the faster one"
+        progress.note(f"{spec.name}: {less}: it is not what --keep or --only allows; {back}")
+    return taken
+
+
+def _keep_searched(run: Run, finals: Finals, workspace: Workspace, progress: Progress) -> None:
     """What autoschedulers have found is on record, as after `compare`: who reads a report asks for it.
 
     What was left out of the final comparison has the cost that it had before; if it was repaired then, it is not kept.
@@ -147,6 +171,10 @@ def _keep_best(run: Run, workspace: Workspace) -> str | None:
     record = Record(name=TUNED, schedule=best.schedule, cost=best.cost, provenance=best.provenance, compared=False)
     workspace.replace(record, spec, run.machine)
     return f"the best so far is kept as `{TUNED}`, though compared with no other"
+
+
+def _costs_less(one: Record, other: Record) -> bool:
+    return one.cost is not None and other.cost is not None and one.cost < other.cost
 
 
 def _has_won(records: Iterable[Record]) -> Record | None:

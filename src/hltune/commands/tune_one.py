@@ -16,7 +16,7 @@ import numpy as np
 
 from hltune import __version__
 from hltune.commands.export import export_texts
-from hltune.commands.on_record import drop_once_wrong, drop_refuted, keep_searched, put_on_record
+from hltune.commands.on_record import drop_once_wrong, drop_refuted, leave_best
 from hltune.commands.once_wrong import once_wrong
 from hltune.commands.place import begin_session
 from hltune.commands.verification import verified_against
@@ -53,7 +53,6 @@ from hltune.values.reasons import Reason, reasons
 from hltune.values.sample import PipelineRecord
 from hltune.workspace.default_weights import initial_weights
 from hltune.workspace.lines import add_line
-from hltune.workspace.record import TUNED
 from hltune.workspace.records import Workspace
 from hltune.workspace.refuted import read_refuted
 from hltune.workspace.rows import Row
@@ -246,12 +245,7 @@ class Call:
         self.progress.phase(f"{spec.name}: final comparison")
         finals = self._decide(run, end_s - began_s)
         say_if_busy(run.session, spec.name, self.progress)
-        record = put_on_record(finals, spec, run.machine, self.workspace)
-        keep_searched(run, finals, self.workspace, self.progress)
-        if (taken := self.workspace.best(spec, run.machine)).schedule != record.schedule:
-            why = "which won a comparison before" if taken.name == TUNED else "which has cost less"
-            again = f"{self.options.again}, with --rounds 0, compares them"
-            self.progress.note(f"{spec.name}: `run` and `export` take {taken.name}, {why}; {again}")
+        taken = leave_best(run, finals, self.workspace, self.progress, again=self.options.again)
         folder = self.workspace.texts(spec, subject.target, self.measure.elsewhere and run.machine)
         return Tuned(
             subject=subject,
@@ -270,7 +264,7 @@ class Call:
             successes=tuner.successes,
             expected=run.expected,
             outlook=run.outlook,
-            files=export_texts(About.today(spec, run.machine, record.cost), subject, record.schedule, folder),
+            files=export_texts(About.today(spec, run.machine, taken.cost), subject, taken.schedule, folder),
             verification=run.session.verification,
             again=self.options.again,
             budget=self.options.budget,

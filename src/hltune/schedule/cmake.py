@@ -135,6 +135,12 @@ def found_first(source: Source, header: Path) -> Path | None:
     return None
 
 
+def names_header(source: Source, header: Path) -> bool:
+    """Does one of the generator's files, or a flag, name the exported header? Headers of the author's are not read."""
+    texts = (Path(file).read_text(errors="replace") for file in source.files)
+    return any(header.name in text for text in (*texts, *source.cxxflags))
+
+
 def for_compiled(*, name: str, target: str, directory: Path, about: Sequence[str] = ()) -> str:
     """A file that imports a static library beside it, with its header.
 

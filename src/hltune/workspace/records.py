@@ -235,7 +235,7 @@ class Workspace:
         found: list[Kept] = []
         for _ in range(_LISTINGS):
             paths = sorted(self._machine_directory(spec, machine).glob("*.json"))
-            found = [kept for path in paths if (kept := read_record(path, spec)) is not None]
+            found = _read_all(paths, spec)
             if len(found) == len(paths):  # else another process has replaced one meanwhile, and the new one counts
                 break
         return [each.record for each in found]
@@ -269,6 +269,29 @@ class Workspace:
             if reader.best(spec.content_hash, machine.key, 1):
                 return "`hltune tune` with `--rounds 0`, which compares what was measured,"
         return "`hltune schedule`"
+
+
+def _read_all(paths: Iterable[Path], spec: PipelineSpec) -> list[Kept]:
+    """All records that are still there; the error names all that are damaged, so that one call tells what to delete."""
+    found, damaged = list[Kept](), list[InputError]()
+    for path in paths:
+        try:
+            kept = read_record(path, spec)
+        except InputError as error:
+            damaged.append(error)
+        else:
+            found += [] if kept is None else [kept]
+    if len(damaged) > 1:
+        raise InputError(
+            f"cannot use the records of {len(damaged)} schedules",
+            where=", ".join(each.where or "" for each in damaged),
+            expected=damaged[0].expected,
+            found="; ".join(each.found or "" for each in damaged),
+            todo="delete these files; schedule again",
+        )
+    if damaged:
+        raise damaged[0]
+    return found
 
 
 def _only_images(given: str, spec: PipelineSpec) -> bool:

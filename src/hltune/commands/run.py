@@ -50,11 +50,11 @@ def run(
     """
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
+    files = _files(subject, outputs)
     if schedule is None:
         _check_scalars(pipeline, subject, workspace, measure)
     name, directives, *_ = choose_one(subject, schedule, workspace, identify(subject.target, measure), progress)
     progress.phase(f"compiling and running {subject.spec.name}")
-    files = _files(subject, outputs)
     parts = tuple(image_part(path) for path in files if path)
     job = RunImageJob(
         spec=subject.spec,
@@ -119,7 +119,8 @@ def _files(subject: Subject, outputs: tuple[tuple[str | None, Path], ...]) -> tu
             where=subject.spec.name,
             expected=f"{len(names)} times -o FILE",
             found=str(len(outputs)),
-            todo=" ".join(f"-o {name}=FILE" for name in missing),
+            todo=f"give {' '.join(f'-o {name}=FILE' for name in missing)} as well, or name all files: -o NAME=FILE"
+            " writes these outputs alone",
         )
     for path in paths.values():
         check_format(path)

@@ -121,6 +121,10 @@ def test_what_commands_saw_wrong_here_is_written_down_once(place: Place) -> None
     tried = Candidate(schedule=SLOW, provenance=Named(name="refuted"))
     with place.store() as store:
         history = place.tuner(store, make_options(), wrong={schedule_hash(SLOW): wrong}).history
+        known = history.refuted(tried)
+        assert known is not None
+        history.refute(tried, known)  # as a known schedule that takes no part for that: nobody has measured it here
+        assert store.count() == 0
         for _ in range(2):
             history.refute(tried, wrong)
         assert store.count() == 1 and history.refuted(tried) == wrong.earlier

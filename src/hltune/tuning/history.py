@@ -277,8 +277,10 @@ class History:
             self._keep(candidate, cost, round_number=0)
 
     def refute(self, candidate: Candidate, failure: Failure) -> None:
-        """Keeps that the outputs of a candidate have turned out wrong, after all, unless that is known."""
-        if self.refuted(candidate) is None or schedule_hash(candidate.schedule) in self._wrong_elsewhere:
+        """Keeps that the outputs of a candidate have turned out wrong here, after all, unless that is known."""
+        known = self.refuted(candidate)
+        is_news = known != failure and schedule_hash(candidate.schedule) in self._wrong_elsewhere
+        if known is None or is_news:
             self._keep(candidate, failure, round_number=0)
 
     def _keep(self, given: Candidate, measurement: Measurement, round_number: int) -> None:

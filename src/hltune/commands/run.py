@@ -50,9 +50,9 @@ def run(
     """
     progress.phase(f"loading {pipeline.pipeline}")
     subject = load_subject(pipeline, workspace)
-    files = _files(subject, outputs)
     if schedule is None:
         _check_scalars(pipeline, subject, workspace, measure)
+    files = _files(subject, outputs)
     name, directives, *_ = choose_one(subject, schedule, workspace, identify(subject.target, measure), progress)
     progress.phase(f"compiling and running {subject.spec.name}")
     parts = tuple(image_part(path) for path in files if path)

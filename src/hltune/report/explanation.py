@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
+from operator import attrgetter
 from typing import Any
 
 from hltune.commands.explain import Explained, Explanation, measured_speedup, predicted_speedup
@@ -287,13 +288,8 @@ def _loop_key(row: Document) -> tuple[Any, ...]:
 
 def _is_same(one: Level, other: Level) -> bool:
     """The same loop, whatever different bodies touch in it."""
-    return (one.stage, one.var, one.kind, one.extent, one.entries) == (
-        other.stage,
-        other.var,
-        other.kind,
-        other.extent,
-        other.entries,
-    )
+    what = attrgetter("stage", "var", "kind", "extent", "entries")
+    return what(one) == what(other)
 
 
 def _leaf(body: Body, depth: int, share: float) -> Document:

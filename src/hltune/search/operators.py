@@ -219,7 +219,7 @@ def _compute(context: Context, at: int, level: ComputeAt) -> Directives | None:
 
 def _store(context: Context, _at: int, level: ComputeAt) -> Directives:
     """Stores a Func in a loop outside of the one that computes it, so that a window of it slides; or no longer."""
-    others = [each for each in context.directives if not (isinstance(each, StoreAt) and each.stage == level.stage)]
+    others = context.without(level.stage, StoreAt)
     outside = context.serially_outside(level)
     if not outside or (len(others) < len(context.directives) and context.rng.random() < 0.3):
         return others
@@ -228,7 +228,7 @@ def _store(context: Context, _at: int, level: ComputeAt) -> Directives:
 
 def _hoist(context: Context, _at: int, level: ComputeAt) -> Directives | None:
     """Takes the memory of a Func in a loop outside of the one that stores it, so seldom; or no longer."""
-    others = [each for each in context.directives if not (isinstance(each, HoistStorage) and each.stage == level.stage)]
+    others = context.without(level.stage, HoistStorage)
     if len(others) < len(context.directives):
         return others
     stored = [each for each in others if isinstance(each, StoreAt) and each.stage == level.stage]
@@ -240,7 +240,7 @@ def _hoist(context: Context, _at: int, level: ComputeAt) -> Directives | None:
 
 def _memory(context: Context, _at: int, level: ComputeAt) -> Directives:
     """Stores a Func in another kind of memory: on the stack nothing is allocated."""
-    others = [each for each in context.directives if not (isinstance(each, StoreIn) and each.stage == level.stage)]
+    others = context.without(level.stage, StoreIn)
     return after(others, level.stage, StoreIn(level.stage, context.any(_MEMORY)))
 
 
@@ -293,7 +293,7 @@ def _fold(context: Context, at: int, fold: FoldStorage) -> Directives | None:
     """Keeps twice or half as many lines of a buffer, or lets Halide find out how many are needed."""
     chance = context.rng.random()
     if chance < _UNFOLDED:
-        return context.directives[:at] + context.directives[at + 1 :]
+        return context.dropped(at)
     factor = fold.extent * 2 if chance < (1 + _UNFOLDED) / 2 else fold.extent // 2
     return context.replaced(at, extent=factor) if 0 < factor <= LARGEST_FACTOR else None
 
@@ -303,7 +303,7 @@ def _align(context: Context, _at: int, level: ComputeAt | ComputeRoot) -> Direct
     stage, dense = level.stage, context.innermost_stored(level.stage.func)
     if stage.func in context.outputs:
         return None
-    others = [each for each in context.directives if not (isinstance(each, AlignStorage) and each.stage == stage)]
+    others = context.without(stage, AlignStorage)
     if len(others) < len(context.directives) or dense is None:
         return others
     alignment = int(context.rng.choice(_ALIGNMENTS))
@@ -314,7 +314,7 @@ def _parallel(context: Context, at: int, parallel: Parallel) -> Directives | Non
     """Runs another loop on the thread pool, of the same stage or of one that has none there; or one less."""
     chance = context.rng.random()
     if chance < _LESS:
-        return context.directives[:at] + context.directives[at + 1 :]
+        return context.dropped(at)
     serial = context.changeable_loops()
     shared = {each.stage for each in context.directives if isinstance(each, Parallel)}
     outermost = {stage: loop.name for stage, loop in serial if stage not in shared and not loop.rvar}
@@ -329,7 +329,7 @@ def _partition(context: Context) -> Directives | None:
     """Leaves a loop whole, whose ends would get code of their own; or no longer."""
     at = context.any_of(Partition)
     if at is not None and context.rng.random() < 0.5:
-        return context.directives[:at] + context.directives[at + 1 :]
+        return context.dropped(at)
     loops = context.changeable_loops()
     if not loops:
         return None

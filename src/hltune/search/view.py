@@ -37,6 +37,10 @@ class View:
         """The directives, with fields of one of them changed."""
         return [*self.directives[:at], replace(self.directives[at], **changes), *self.directives[at + 1 :]]
 
+    def dropped(self, at: int) -> Directives:
+        """The directives, but one of them."""
+        return [*self.directives[:at], *self.directives[at + 1 :]]
+
     def without(self, stage: Stage, *kinds: type[Directive]) -> Directives:
         """The directives, but those of these kinds of a stage."""
         return [each for each in self.directives if not (each.stage == stage and isinstance(each, kinds))]

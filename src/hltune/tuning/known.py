@@ -11,7 +11,7 @@ from hltune.values.program_features import ProgramFeatures
 
 
 class Known(Protocol):
-    """What was measured of a pipeline."""
+    """What was measured of a pipeline; nothing, where that is not said."""
 
     def __contains__(self, key: str) -> bool:
         """The schedule with this hash was measured."""
@@ -19,27 +19,26 @@ class Known(Protocol):
 
     def working(self) -> dict[str, float]:
         """Costs of all that did not fail by the hash of the schedule, best first."""
-        ...
+        return {}
 
     def failed(self) -> tuple[str, ...]:
         """Hashes of what only failed, and not because Halide refuses it."""
-        ...
+        return ()
 
-    def schedules(self, keys: Collection[str], /) -> dict[str, Schedule]:
+    def schedules(self, _keys: Collection[str], /) -> dict[str, Schedule]:
         """Of what was measured, those with these hashes."""
-        ...
+        return {}
 
     def program_hashes(self) -> dict[str, str]:
         """Hashes of the programs whose features were kept, by the hash of the schedule."""
-        ...
+        return {}
 
-    def programs(self, keys: Collection[str], /) -> dict[str, ProgramFeatures]:
+    def programs(self, _keys: Collection[str], /) -> dict[str, ProgramFeatures]:
         """Features that were kept, of these schedules, by their hashes."""
-        ...
+        return {}
 
     def keep_programs(self, programs: Mapping[str, ProgramFeatures]) -> None:
         """Keeps features of what was measured."""
-        ...
 
 
 def best_and_others(keys: Sequence[str], count: int) -> list[str]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from hltune.search.gains import Gain
 from hltune.search.mutation import Parent
+from hltune.tuning.known import Known
 from hltune.tuning.operators import Try
-from hltune.values.directives import Schedule
-from hltune.values.program_features import ProgramFeatures
 
 
 @dataclass(slots=True)
-class Predicted:
+class Predicted(Known):
     """What `Proposals` and `Drafts` ask of a history, of schedules that will be measured whatever they cost.
+
+    The ranker learns from what was measured alone, and so from none of these.
 
     Attributes:
         forecasts: schedules with what they are thought to cost, by their hash.
@@ -43,26 +43,3 @@ class Predicted:
     def gains(self) -> list[Gain]:
         """See `Costs`."""
         return []
-
-    def working(self) -> dict[str, float]:
-        """Nothing: the ranker learns from what was measured alone."""
-        return {}
-
-    def failed(self) -> tuple[str, ...]:
-        """See `working`."""
-        return ()
-
-    def schedules(self, _keys: Collection[str], /) -> dict[str, Schedule]:
-        """See `working`."""
-        return {}
-
-    def program_hashes(self) -> dict[str, str]:
-        """Nothing is kept."""
-        return {}
-
-    def programs(self, _keys: Collection[str], /) -> dict[str, ProgramFeatures]:
-        """Nothing is kept."""
-        return {}
-
-    def keep_programs(self, programs: Mapping[str, ProgramFeatures]) -> None:
-        """Keeps nothing."""

@@ -62,7 +62,15 @@ def start(
     command: str, folder: Path, *program: str, phase: str = "", pass_fds: Sequence[int] = ()
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, *(program or ("-m", "hltune")), command, "gaussian5x5", *FLAGS.get(phase, LONG)],
+        [
+            sys.executable,
+            "-X",
+            "faulthandler",
+            *(program or ("-m", "hltune")),
+            command,
+            "gaussian5x5",
+            *FLAGS.get(phase, LONG),
+        ],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -80,7 +88,7 @@ def interrupt(process: subprocess.Popen[str], *, codes: Sequence[int]) -> float:
     try:
         _, err = process.communicate(timeout=HANGS_S)
     except subprocess.TimeoutExpired:
-        process.kill()
+        process.send_signal(signal.SIGABRT)  # so that it says where it is
         _, err = process.communicate()
         assert "Exception ignored in" in err and "_ModuleLock" in err, f"it went on: {err}"
         return math.inf
